@@ -1,0 +1,32 @@
+# make matrix             every model type on HARDWARE; ends with matrix/index.html
+# make matrix HARDWARE=cuda ARGS="--models bert,gpt2"
+# make test               the project's own tests, ruff and mypy
+HARDWARE ?= cpu,openvino
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: matrix test lint install clean
+
+matrix: $(VENV)/installed
+	$(BIN)/pytest -n auto --hardware $(HARDWARE) $(ARGS)
+
+test: lint
+	$(BIN)/pytest tests -n auto -q
+
+lint: $(VENV)/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+install: $(VENV)/installed
+
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c "import sys; sys.exit('Python 3.11 or newer is needed, this is ' + sys.version.split()[0] + ': make PYTHON=python3.11' if sys.version_info < (3, 11) else 0)"
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
+	touch $@
+
+clean:
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache

@@ -1,0 +1,3 @@
+"""Makes pytester, which the project's own tests run pytest with, known at the root."""
+
+pytest_plugins = ["pytester"]

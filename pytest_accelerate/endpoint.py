@@ -1,0 +1,371 @@
+"""Endpoints: loaded models that are called like functions, outside pytest as well as in it.
+
+::
+
+    from pytest_accelerate import endpoints
+
+    bert = endpoints("bert", "openvino", weights="tiny")
+    output = bert(bert.example_inputs)
+    output["last_hidden_state"], output.implementation_type
+
+``endpoints(model_type, hardware)`` and ``endpoints[model_type][hardware]`` are the same handler. A
+handler is real unless it was made by :meth:`Endpoints.mock`; nothing turns one into the other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from pytest_accelerate import discovery
+from pytest_accelerate import hardware as registry
+from pytest_accelerate.cells import PRECISIONS, WEIGHTS, ModelCell
+from pytest_accelerate.endpoint_inputs import InputRules, signature_of
+from pytest_accelerate.errors import (
+    HardwareUnavailable,
+    InvalidInputs,
+    NotConstructible,
+    UnknownModelType,
+    UnknownPrecision,
+    UsageError,
+)
+
+if TYPE_CHECKING:
+    import torch
+
+    from pytest_accelerate.hardware.base import LoadedModel
+    from pytest_accelerate.zoo.specimen import Specimen
+
+REAL, MOCK = "REAL", "MOCK"
+MAX_SHAPES = 8
+"""Conversions that one endpoint keeps where hardware takes fixed shapes alone."""
+
+
+@dataclass(frozen=True)
+class EndpointOutput(Mapping[str, "torch.Tensor"]):
+    """What one call gave: CPU tensors by dotted leaf name, and where they come from."""
+
+    tensors: Mapping[str, torch.Tensor]
+    cell: ModelCell
+    implementation_type: str
+    """``REAL`` or ``MOCK``."""
+    weights: str
+    """``tiny``, ``published``, ``pretrained``, or ``mock``."""
+
+    def __getitem__(self, name: str) -> torch.Tensor:
+        return self.tensors[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.tensors)
+
+    def __len__(self) -> int:
+        return len(self.tensors)
+
+
+class _Callable:
+    """The call forms that real and mock handlers share."""
+
+    cell: ModelCell
+    implementation_type: str
+
+    def __call__(self, inputs: Mapping[str, Any] | None = None, /, **named: Any) -> EndpointOutput:
+        """Run one forward pass.
+
+        Args:
+            inputs: keyword arguments of the model's forward: tensors, arrays, nested lists of
+                numbers, or what is not a tensor as it is.
+            named: more of the same.
+
+        Raises:
+            InvalidInputs: the model does not take these.
+        """
+        if inputs is not None and not isinstance(inputs, Mapping):
+            raise InvalidInputs(
+                f"{self.cell.id} takes a mapping of input names to values, "
+                f"not {type(inputs).__name__}"
+            )
+        return self._answer({**(inputs or {}), **named})
+
+    async def acall(
+        self, inputs: Mapping[str, Any] | None = None, /, **named: Any
+    ) -> EndpointOutput:
+        """The same as a call, awaitable; the event loop goes on meanwhile."""
+        return await asyncio.to_thread(self, inputs, **named)
+
+    def _answer(self, inputs: dict[str, Any]) -> EndpointOutput:
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Free what the handler holds."""
+
+    def __repr__(self) -> str:
+        return f"<endpoint {self.cell.id} {self.implementation_type}>"
+
+
+class Endpoint(_Callable):
+    """One model on one hardware, loaded at its first use; safe to call from many threads."""
+
+    implementation_type = REAL
+
+    def __init__(
+        self,
+        cell: ModelCell,
+        weights: str,
+        checkpoint: str | None,
+        hardware_plugins: tuple[tuple[str, str], ...] = (),
+    ) -> None:
+        self.cell = cell
+        self.weights = weights
+        self._checkpoint = checkpoint
+        self._hardware = registry.create(cell.hardware, hardware_plugins)
+        if cell.precision not in self._hardware.precisions:
+            raise UnknownPrecision(cell.precision, self._hardware.precisions, cell.hardware)
+        self._lock = threading.RLock()
+        self._specimen: Specimen | None = None
+        self._rules: InputRules | None = None
+        self._loaded: dict[object, LoadedModel] = {}
+
+    @property
+    def specimen(self) -> Specimen:
+        """The model and example inputs behind the endpoint, built at first use.
+
+        Raises:
+            NotConstructible: it cannot be built, or is no model of its own.
+        """
+        with self._lock:
+            if self._specimen is None:
+                self._specimen = self._construct()
+            return self._specimen
+
+    def _construct(self) -> Specimen:
+        from pytest_accelerate import zoo
+        from pytest_accelerate.zoo.specimen import CoveredBy, Skipped
+
+        account = zoo.account(self.cell.model_type)
+        if isinstance(account, CoveredBy):
+            raise NotConstructible(
+                f"{self.cell.model_type} has no forward pass of its own ({account.reason}); "
+                f"use the type that it belongs to: {account.parent}"
+            )
+        if isinstance(account, Skipped):
+            raise NotConstructible(f"{self.cell.model_type}: {account.reason}")
+        return zoo.construct(self.cell.model_type, self.weights, self._checkpoint)
+
+    @property
+    def example_inputs(self) -> dict[str, Any]:
+        """Inputs that the model takes: feed them, or learn names, shapes and dtypes from them."""
+        return dict(self.specimen.inputs)
+
+    @property
+    def model_class(self) -> str:
+        """Name of the model's class."""
+        return self.specimen.model_class
+
+    def load(self) -> Endpoint:
+        """Load now rather than at the first call.
+
+        Raises:
+            HardwareUnavailable: this machine does not have it.
+            UnsupportedOperation: the backend cannot run the model.
+        """
+        self._load_for(self.specimen.inputs)
+        return self
+
+    def _answer(self, inputs: dict[str, Any]) -> EndpointOutput:
+        checked = self._input_rules().check(inputs)
+        loaded = self._load_for(checked)
+        try:
+            tensors = loaded.run(checked)
+        except (TypeError, ValueError, IndexError, RuntimeError) as error:
+            raise InvalidInputs(
+                f"{self.cell.id} cannot run on these inputs: {type(error).__name__}: {error}\n"
+                f"it takes, for example: {self._input_rules().describe()}"
+            ) from error
+        return EndpointOutput(tensors, self.cell, self.implementation_type, self.weights)
+
+    def _input_rules(self) -> InputRules:
+        with self._lock:
+            if self._rules is None:
+                self._rules = InputRules.of(self.cell.id, self.specimen)
+            return self._rules
+
+    def _load_for(self, inputs: Mapping[str, Any]) -> LoadedModel:
+        """The loaded model for inputs of this shape; converted anew where shapes are fixed."""
+        key = signature_of(inputs) if self._hardware.fixed_shapes else None
+        with self._lock:
+            if key not in self._loaded:
+                if not self._loaded:
+                    self._require_hardware()
+                while len(self._loaded) >= MAX_SHAPES:
+                    self._loaded.pop(next(iter(self._loaded))).close()
+                specimen = replace(self.specimen, inputs=dict(inputs))
+                self._loaded[key] = self._hardware.load(specimen, self.cell.precision)
+            return self._loaded[key]
+
+    def _require_hardware(self) -> None:
+        state = self._hardware.availability()
+        if not state.available:
+            raise HardwareUnavailable(self.cell.hardware, state.reason, state.remedy)
+
+    def close(self) -> None:
+        """Free the models on the device; the next call loads again."""
+        with self._lock:
+            for loaded in self._loaded.values():
+                loaded.close()
+            self._loaded.clear()
+
+    def __enter__(self) -> Endpoint:
+        return self
+
+    def __exit__(self, *exc_info: object) -> None:
+        self.close()
+
+
+class MockEndpoint(_Callable):
+    """Answers with what it was given; says ``MOCK`` wherever an endpoint says what it is."""
+
+    implementation_type = MOCK
+
+    def __init__(self, cell: ModelCell, answer: Mapping[str, Any]) -> None:
+        self.cell = cell
+        self.calls: list[dict[str, Any]] = []
+        """The inputs of each call so far."""
+        self._tensors = dict(answer)
+
+    def _answer(self, inputs: dict[str, Any]) -> EndpointOutput:
+        self.calls.append(inputs)
+        return EndpointOutput(self._tensors, self.cell, MOCK, "mock")
+
+
+class Endpoints(Mapping[str, Mapping[str, Endpoint]]):
+    """Every endpoint there is: ``endpoints(model_type, hardware)``, one handler for each."""
+
+    def __init__(
+        self,
+        weights: str = "pretrained",
+        hardware_plugins: tuple[tuple[str, str], ...] = (),
+        recipe_modules: tuple[str, ...] = (),
+    ) -> None:
+        self._weights = weights
+        self._hardware_plugins = hardware_plugins
+        self._recipe_modules = recipe_modules
+        self._handlers: dict[tuple[ModelCell, str, str | None], Endpoint] = {}
+        self._lock = threading.Lock()
+        self._names: tuple[str, ...] | None = None
+
+    def __call__(
+        self,
+        model_type: str,
+        hardware: str,
+        *,
+        precision: str = "fp32",
+        weights: str | None = None,
+        checkpoint: str | None = None,
+    ) -> Endpoint:
+        """The handler of a model type on some hardware, always the same one.
+
+        Args:
+            model_type: such as ``bert``.
+            hardware: such as ``cpu``, ``cuda:1``, ``openvino``.
+            precision: one of :data:`~pytest_accelerate.cells.PRECISIONS`.
+            weights: ``tiny`` (random), ``published`` (random, full size) or ``pretrained``;
+                outside pytest the default is ``pretrained``.
+            checkpoint: Hub id or local folder; the default is the one in ``mapped_models.json``.
+
+        Raises:
+            UnknownModelType, UnknownHardware, UnknownPrecision: no such thing.
+            NotConstructible: pretrained weights are asked for and no checkpoint is mapped.
+        """
+        weights = weights or ("pretrained" if checkpoint is not None else self._weights)
+        if weights not in WEIGHTS:
+            raise UsageError(f"unknown weights {weights!r}; known: {', '.join(WEIGHTS)}")
+        if precision not in PRECISIONS:
+            raise UnknownPrecision(precision, PRECISIONS)
+        if model_type not in self._model_types():
+            raise UnknownModelType(model_type, self._model_types())
+        if weights == "pretrained" and checkpoint is None:
+            checkpoint = _mapped_checkpoint(model_type)
+        cell = ModelCell(model_type, hardware, precision)
+        key = (cell, weights, checkpoint)
+        with self._lock:
+            if key not in self._handlers:
+                self._handlers[key] = Endpoint(cell, weights, checkpoint, self._hardware_plugins)
+            return self._handlers[key]
+
+    def mock(
+        self,
+        model_type: str,
+        hardware: str,
+        answer: Mapping[str, Any],
+        *,
+        precision: str = "fp32",
+    ) -> MockEndpoint:
+        """A handler that answers with ``answer``: the only way to get a mock.
+
+        Raises:
+            UnknownModelType, UnknownHardware: no such thing.
+        """
+        if model_type not in self._model_types():
+            raise UnknownModelType(model_type, self._model_types())
+        registry.create(hardware, self._hardware_plugins)
+        return MockEndpoint(ModelCell(model_type, hardware, precision), answer)
+
+    def __getitem__(self, model_type: str) -> Mapping[str, Endpoint]:
+        if model_type not in self._model_types():
+            raise UnknownModelType(model_type, self._model_types())
+        return _ByHardware(self, model_type, registry.known(self._hardware_plugins))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._model_types())
+
+    def __len__(self) -> int:
+        return len(self._model_types())
+
+    def _model_types(self) -> tuple[str, ...]:
+        if self._names is None:
+            names = [kind.name for kind in discovery.model_types() if kind.installed]
+            if self._recipe_modules:
+                from pytest_accelerate import zoo
+
+                zoo.register(self._recipe_modules)
+            self._names = tuple(names)
+        return self._names
+
+    def close(self) -> None:
+        """Free every model that was loaded."""
+        with self._lock:
+            for handler in self._handlers.values():
+                handler.close()
+
+
+class _ByHardware(Mapping[str, Endpoint]):
+    """``endpoints[model_type]``: the handlers of one model type by hardware."""
+
+    def __init__(self, endpoints: Endpoints, model_type: str, known: tuple[str, ...]) -> None:
+        self._endpoints, self._model_type, self._known = endpoints, model_type, known
+
+    def __getitem__(self, hardware: str) -> Endpoint:
+        return self._endpoints(self._model_type, hardware)
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._known)
+
+    def __len__(self) -> int:
+        return len(self._known)
+
+
+def _mapped_checkpoint(model_type: str) -> str:
+    checkpoint = discovery.checkpoints().get(model_type)
+    if checkpoint is None:
+        raise NotConstructible(
+            f"no checkpoint is mapped for {model_type!r}: add one to mapped_models.json, pass "
+            "checkpoint=, or ask for random weights with weights='tiny'"
+        )
+    return checkpoint
+
+
+endpoints = Endpoints()
+"""The library's own: pretrained weights unless others are asked for."""

@@ -1,0 +1,203 @@
+"""What changed between two matrices, said only where it can be known.
+
+A cell is compared where both sides ran it with the same kind of weights. A model type has vanished
+when the new side's runs no longer knew of it, and is new when the old side's did not: that a run
+did not select it, or was cut short, is no news. Latencies are compared where both were taken with
+nothing else running, on like machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from pathlib import Path
+
+from pytest_accelerate.cells import GREEN, ModelCell, Verdict
+from pytest_accelerate.errors import UsageError, nearest
+from pytest_accelerate.matrix.merge import Entry, Matrix, merge, merge_folder
+from pytest_accelerate.matrix.store import read_run, run_files
+from pytest_accelerate.matrix.text import one_line
+
+NOTICEABLE = 1.25
+"""A latency is slower or faster from this ratio on; repeated serial runs stay within 1.15."""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One cell that is not as it was."""
+
+    cell: ModelCell
+    old: Entry | None
+    new: Entry | None
+
+
+@dataclass(frozen=True)
+class Changes:
+    """All that changed, each sorted by cell; empty fields are no news."""
+
+    regressed: tuple[Change, ...] = ()
+    """Green then, not green now."""
+    fixed: tuple[Change, ...] = ()
+    """Not green then, green now."""
+    changed: tuple[Change, ...] = ()
+    """Another verdict, green or not as it was."""
+    new: tuple[Change, ...] = ()
+    vanished: tuple[Change, ...] = ()
+    slower: tuple[Change, ...] = ()
+    faster: tuple[Change, ...] = ()
+    unchanged: int = 0
+    """Cells with the same verdict on both sides."""
+    not_compared: int = 0
+    """Cells that one side alone ran, or that were run with other weights."""
+
+    def __bool__(self) -> bool:
+        return any(changes for _, changes in self.kinds())
+
+    def kinds(self) -> Iterator[tuple[str, tuple[Change, ...]]]:
+        """Each kind of change by its name, in the order of their weight."""
+        for spec in fields(self):
+            value = getattr(self, spec.name)
+            if isinstance(value, tuple):
+                yield spec.name, value
+
+
+def compare(old: Matrix, new: Matrix) -> Changes:
+    """Compare two matrices cell by cell."""
+    kinds: dict[str, list[Change]] = {}
+    unchanged = not_compared = 0
+    for cell in sorted({*old.entries, *new.entries}):
+        change = Change(cell, old.entries.get(cell), new.entries.get(cell))
+        kind = _presence(change, old, new) or _verdicts(change)
+        if kind == "not compared":
+            not_compared += 1
+        elif kind == "unchanged":
+            unchanged += 1
+            if pace := _pace(change):
+                kinds.setdefault(pace, []).append(change)
+        else:
+            kinds.setdefault(kind, []).append(change)
+    return Changes(
+        **{kind: tuple(changes) for kind, changes in kinds.items()},
+        unchanged=unchanged,
+        not_compared=not_compared,
+    )
+
+
+def resolve(argument: str, matrix_dir: Path = Path("matrix")) -> Matrix:
+    """The results that ``argument`` names: a results file, a matrix folder, or a run's id.
+
+    The id may be cut short, as far as it is that of one run in ``matrix_dir`` alone.
+
+    Raises:
+        UsageError: there is no such thing; the message names the newest runs.
+        MalformedFile: a results file is not what it must be.
+    """
+    path = Path(argument)
+    if path.is_dir():
+        folder = path / "results" if (path / "results").is_dir() else path
+        if not run_files(folder):
+            raise UsageError(f"{path} has no results: expected results/*.jsonl in a matrix folder")
+        return merge_folder(folder)
+    if path.is_file():
+        return merge([read_run(path)])
+    known = {file.stem: file for file in run_files(matrix_dir / "results")}
+    matches = [file for run_id, file in known.items() if run_id.startswith(argument)]
+    if argument and len(matches) == 1:
+        return merge([read_run(matches[0])])
+    if argument and matches:
+        raise UsageError(f"{argument!r} is the start of {len(matches)} runs in {matrix_dir}")
+    newest = f"; the newest are {', '.join(sorted(known)[-3:])}" if known else ""
+    raise UsageError(
+        f"{argument!r} is no results file, no matrix folder, and no run in {matrix_dir}"
+        f"{nearest(argument, known) or newest}"
+    )
+
+
+def render_text(changes: Changes, limit: int | None = None) -> list[str]:
+    """Lines for a terminal: a count of each kind, then its cells, at most ``limit`` of each."""
+    lines = [headline(changes)]
+    for kind, each in changes.kinds():
+        if each:
+            lines += ["", f"{kind}:"]
+            lines += [f"  {describe(change)}" for change in each[:limit]]
+            if limit is not None and len(each) > limit:
+                lines.append(f"  ... and {len(each) - limit} more")
+    return lines
+
+
+def headline(changes: Changes) -> str:
+    """One line: ``2 regressed, 1 fixed, 1650 unchanged``."""
+    counts = [f"{len(each)} {kind}" for kind, each in changes.kinds() if each]
+    counts.append(f"{changes.unchanged} unchanged")
+    if changes.not_compared:
+        counts.append(f"{changes.not_compared} not compared")
+    return ", ".join(counts)
+
+
+def describe(change: Change) -> str:
+    """One line about one cell: what it was, what it is, and why."""
+    name = one_line(change.cell.id, 120)
+    old, new = change.old, change.new
+    if old is None or new is None:
+        present = new or old
+        return f"{name}: {present.result.verdict}" if present else name
+    if old.result.verdict is new.result.verdict:
+        before, after = _latency(old), _latency(new)
+        return f"{name}: {before * 1e3:.2f} ms -> {after * 1e3:.2f} ms"
+    reason = one_line(new.result.reason)
+    text = f"{name}: {old.result.verdict} -> {new.result.verdict}"
+    return f"{text}: {reason}" if reason else text
+
+
+def _presence(change: Change, old: Matrix, new: Matrix) -> str | None:
+    name = change.cell.model_type
+    if change.new is None:
+        return "vanished" if new.listed and name not in new.listed else "not compared"
+    if change.old is None:
+        return "new" if old.listed and name not in old.listed else "not compared"
+    return None
+
+
+def _verdicts(change: Change) -> str:
+    assert change.old is not None
+    assert change.new is not None
+    old, new = change.old.result.verdict, change.new.result.verdict
+    if Verdict.NOT_RUN in (old, new) or _weights(change.old) != _weights(change.new):
+        return "not compared"
+    if old is new:
+        return "unchanged"
+    if (old in GREEN) != (new in GREEN):
+        return "regressed" if old in GREEN else "fixed"
+    return "changed"
+
+
+def _weights(entry: Entry) -> object:
+    return entry.run.options.get("weights")
+
+
+def _pace(change: Change) -> str | None:
+    assert change.old is not None
+    assert change.new is not None
+    before, after = _latency(change.old), _latency(change.new)
+    if not before or not after or _machine(change.old) != _machine(change.new):
+        return None
+    if after / before >= NOTICEABLE:
+        return "slower"
+    return "faster" if before / after >= NOTICEABLE else None
+
+
+def _latency(entry: Entry) -> float:
+    """Seconds of one forward pass, 0 where it was not measured or is a hint."""
+    measures = entry.result.measures
+    return 0.0 if measures.latency_is_hint else (measures.latency_seconds or 0.0)
+
+
+def _machine(entry: Entry) -> tuple[object, ...]:
+    environment, measures = entry.run.environment, entry.result.measures
+    return (
+        environment.platform,
+        environment.cpu,
+        environment.cores,
+        measures.device,
+        measures.threads,
+    )

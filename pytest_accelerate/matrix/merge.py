@@ -1,0 +1,180 @@
+"""Any number of runs become one matrix: for each cell the newest result, with its run."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from pathlib import Path
+
+from pytest_accelerate.cells import PRECISIONS, ModelCell, Result, Verdict
+from pytest_accelerate.matrix.store import Run, RunRecord, read_run, run_files
+
+UNCOUNTED = frozenset({Verdict.COVERED, Verdict.SKIP, Verdict.NOT_RUN})
+"""Verdicts that say nothing of a backend: shares of passes leave them out."""
+
+_HARDWARE_ORDER = ("cpu", "cuda", "mps", "xpu", "openvino")
+
+
+@dataclass(frozen=True)
+class Column:
+    """One column of the matrix: a hardware at a precision."""
+
+    hardware: str
+    precision: str
+
+    @property
+    def name(self) -> str:
+        """Such as ``openvino-fp32``."""
+        return f"{self.hardware}-{self.precision}"
+
+    @property
+    def order(self) -> tuple[int, str, int, str]:
+        """Sorts the columns: known hardware first, the widest precision first."""
+        kind = self.hardware.partition(":")[0]
+        return (
+            _rank(kind, _HARDWARE_ORDER),
+            self.hardware,
+            _rank(self.precision, PRECISIONS),
+            self.precision,
+        )
+
+
+@dataclass(frozen=True)
+class Entry:
+    """One result, and the run that it is from."""
+
+    result: Result
+    run: Run
+
+
+@dataclass(frozen=True)
+class Tally:
+    """How many cells have which verdict."""
+
+    verdicts: Mapping[Verdict, int]
+
+    @property
+    def total(self) -> int:
+        """All cells."""
+        return sum(self.verdicts.values())
+
+    @property
+    def passed(self) -> int:
+        """The cells that pass."""
+        return self.verdicts.get(Verdict.PASS, 0)
+
+    @property
+    def counted(self) -> int:
+        """The cells that say something of the backend: all but :data:`UNCOUNTED`."""
+        return sum(n for verdict, n in self.verdicts.items() if verdict not in UNCOUNTED)
+
+    @property
+    def percent(self) -> float | None:
+        """Share of :attr:`passed` in :attr:`counted`, rounded down to 0.1; ``None`` without any.
+
+        Rounded down, so that 100 means all of them.
+        """
+        return self.passed * 1000 // self.counted / 10 if self.counted else None
+
+
+@dataclass(frozen=True)
+class Matrix:
+    """The newest result of every cell."""
+
+    entries: Mapping[ModelCell, Entry] = field(default_factory=dict)
+    newest: Run | None = None
+    """The run that started last."""
+    lister: Run | None = None
+    """The run that started last of those that told which model types there are."""
+
+    @cached_property
+    def listed(self) -> frozenset[str]:
+        """The model types that there are, as far as the runs knew; empty where none told."""
+        return frozenset(self.lister.listed if self.lister else ())
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The columns, in the order in which they are shown."""
+        columns = {Column(cell.hardware, cell.precision) for cell in self.entries}
+        return tuple(sorted(columns, key=lambda column: column.order))
+
+    @cached_property
+    def model_types(self) -> tuple[str, ...]:
+        """The rows, in the order in which they are shown."""
+        return tuple(sorted({cell.model_type for cell in self.entries}, key=_alphabetical))
+
+    @cached_property
+    def runs(self) -> tuple[Run, ...]:
+        """The runs that have results in the matrix, the newest first."""
+        runs = {entry.run.order: entry.run for entry in self.entries.values()}
+        return tuple(runs[order] for order in sorted(runs, reverse=True))
+
+    def tally(self, column: Column | None = None) -> Tally:
+        """Count the verdicts of one column, or of all."""
+        return tally(
+            entry.result
+            for cell, entry in self.entries.items()
+            if column is None
+            or (cell.hardware, cell.precision) == (column.hardware, column.precision)
+        )
+
+
+def tally(results: Iterable[Result]) -> Tally:
+    """Count verdicts, in the order in which :class:`Verdict` has them."""
+    counts = Counter(result.verdict for result in results)
+    return Tally({verdict: counts[verdict] for verdict in Verdict if counts[verdict]})
+
+
+def merge(records: Iterable[RunRecord], base: Matrix | None = None) -> Matrix:
+    """Merge runs, in whatever order they come, onto ``base``.
+
+    The newest result of a cell stays, except that a cell that was not run hides none that was.
+    Merging a run twice changes nothing.
+    """
+    base = base or Matrix()
+    entries, newest, lister = dict(base.entries), base.newest, base.lister
+    for record in records:
+        run = record.run
+        newest = _later(newest, run)
+        if run.listed:
+            lister = _later(lister, run)
+        for cell, result in record.results.items():
+            entry = Entry(result, run)
+            if cell not in entries or _replaces(entry, entries[cell]):
+                entries[cell] = entry
+    return Matrix({cell: entries[cell] for cell in sorted(entries)}, newest, lister)
+
+
+def merge_folder(results_dir: Path) -> Matrix:
+    """Merge all results files of a folder, one in memory at a time.
+
+    Raises:
+        MalformedFile: one of them is not what it must be, or of an unknown schema.
+    """
+    return merge(map(read_run, run_files(results_dir)))
+
+
+def _later(one: Run | None, other: Run) -> Run:
+    return other if one is None or other.order > one.order else one
+
+
+def _replaces(entry: Entry, old: Entry) -> bool:
+    new_rank, old_rank = _precedence(entry), _precedence(old)
+    if new_rank != old_rank:
+        return new_rank > old_rank
+    # Two copies of one run that differ: the text decides, so that the order of reading never does.
+    return entry.result.dumps() > old.result.dumps()
+
+
+def _precedence(entry: Entry) -> tuple[bool, tuple[str, str]]:
+    return entry.result.verdict is not Verdict.NOT_RUN, entry.run.order
+
+
+def _rank(name: str, names: tuple[str, ...]) -> int:
+    return names.index(name) if name in names else len(names)
+
+
+def _alphabetical(name: str) -> tuple[str, str]:
+    return name.casefold(), name

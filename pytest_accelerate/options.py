@@ -1,0 +1,225 @@
+"""The plugin's options: one help group, every dest and ini key prefixed ``accelerate_``."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from pytest_accelerate.cells import PRECISIONS, WEIGHTS
+from pytest_accelerate.errors import UnknownPrecision
+
+EXECUTORS = ("forked", "inline")
+DEFAULT_TIMEOUT = 120.0
+_UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line and the ini file ask for, validated one by one."""
+
+    hardware: tuple[str, ...]
+    """As written, ``auto`` unresolved; empty when nothing was asked for."""
+    missing_hardware: str
+    models: tuple[str, ...]
+    """Names, globs and ``@file``; empty means all."""
+    precisions: tuple[str, ...]
+    weights: str
+    executor: str
+    cell_timeout: float
+    cell_memory: int | None
+    matrix_dir: Path
+    resume: bool
+    update_expectations: bool
+    live_apis: bool
+    providers: tuple[str, ...]
+
+
+def add_options(parser: pytest.Parser) -> None:
+    """Register the options and their ini keys."""
+    group = parser.getgroup("accelerate", "model types and API providers (pytest-accelerate)")
+
+    def add(name: str, help: str, ini: str | None = "string", **keywords: object) -> None:
+        dest = "accelerate_" + name.removeprefix("--").replace("-", "_")
+        group.addoption(name, dest=dest, default=None, help=help, **keywords)
+        if ini is not None:
+            parser.addini(dest, f"default of {name}: {help}", type=ini, default=None)  # type: ignore[arg-type]
+
+    many = {"action": "append", "metavar": "NAMES"}
+    add(
+        "--hardware",
+        "comma list of cpu, cuda, mps, xpu, openvino, with a device where there are several "
+        "(cuda:1, openvino:GPU), or auto for all this machine has; repeatable (default: cpu)",
+        "args",
+        **many,
+    )
+    add(
+        "--missing-hardware",
+        "what hardware asked for by name and absent is: an error before collection (default) "
+        "or a skip of its cells",
+        choices=("error", "skip"),
+    )
+    add(
+        "--models",
+        "comma list of model types, globs, or @FILE with one of these a line; "
+        "repeatable (default: all)",
+        "args",
+        **many,
+    )
+    add(
+        "--precision",
+        f"comma list of {', '.join(PRECISIONS)}; repeatable (default: fp32)",
+        "args",
+        **many,
+    )
+    add(
+        "--weights",
+        "tiny: a small real architecture with random weights (default); published: the published "
+        "size with random weights; pretrained: the checkpoint mapped in mapped_models.json",
+        choices=WEIGHTS,
+    )
+    add(
+        "--executor",
+        "where a cell runs: forked, a process of its own (default on Linux), or inline, in "
+        "pytest's process (default with --pdb)",
+        choices=EXECUTORS,
+    )
+    add("--cell-timeout", "seconds that a cell may take (default: 120)", metavar="SECONDS")
+    add(
+        "--cell-memory",
+        "memory that a cell may take, such as 4G (default: no cap)",
+        metavar="SIZE",
+    )
+    add(
+        "--matrix-dir",
+        "folder of results, page and badges (default: matrix, below the root folder)",
+        metavar="FOLDER",
+    )
+    add(
+        "--resume",
+        "go on with the newest run, which was cut short",
+        None,
+        action="store_const",
+        const=True,
+    )
+    add(
+        "--update-expectations",
+        "write the verdicts of this run into expectations.toml instead of failing on them",
+        None,
+        action="store_const",
+        const=True,
+    )
+    add(
+        "--live-apis",
+        "let provider fixtures call the real APIs, with your credentials and at your cost",
+        None,
+        action="store_const",
+        const=True,
+    )
+    add("--providers", "comma list of API providers; repeatable (default: all)", "args", **many)
+
+
+def is_used(config: pytest.Config) -> bool:
+    """Whether the command line or the ini file names any option of this plugin."""
+    return any(
+        name.startswith("accelerate_") and value is not None
+        for name, value in vars(config.option).items()
+    ) or bool(_ini(config, "accelerate_hardware"))
+
+
+def parse(config: pytest.Config) -> Options:
+    """Read and check all options.
+
+    Raises:
+        pytest.UsageError: an option's value cannot be read.
+        UnknownPrecision: no precision has this name.
+    """
+    precisions = _names(config, "precision") or ("fp32",)
+    for precision in precisions:
+        if precision not in PRECISIONS:
+            raise UnknownPrecision(precision, PRECISIONS)
+    return Options(
+        hardware=_names(config, "hardware"),
+        missing_hardware=_choice(config, "missing_hardware", ("error", "skip"), "error"),
+        models=_names(config, "models"),
+        precisions=precisions,
+        weights=_choice(config, "weights", WEIGHTS, "tiny"),
+        executor=_choice(config, "executor", EXECUTORS, _default_executor(config)),
+        cell_timeout=_seconds(_value(config, "cell_timeout")),
+        cell_memory=_size(_value(config, "cell_memory")),
+        matrix_dir=_matrix_dir(config),
+        resume=bool(config.getoption("accelerate_resume")),
+        update_expectations=bool(config.getoption("accelerate_update_expectations")),
+        live_apis=bool(config.getoption("accelerate_live_apis")),
+        providers=_names(config, "providers"),
+    )
+
+
+def _default_executor(config: pytest.Config) -> str:
+    wants_debugger = config.getoption("usepdb", False) or config.getoption("trace", False)
+    return "forked" if sys.platform == "linux" and not wants_debugger else "inline"
+
+
+def _ini(config: pytest.Config, dest: str) -> object:
+    return config.getini(dest)
+
+
+def _value(config: pytest.Config, name: str) -> str | None:
+    value = config.getoption(f"accelerate_{name}")
+    if value is None:
+        value = _ini(config, f"accelerate_{name}") or None
+    return None if value is None else str(value)
+
+
+def _names(config: pytest.Config, name: str) -> tuple[str, ...]:
+    given = config.getoption(f"accelerate_{name}")
+    if given is None:
+        given = _ini(config, f"accelerate_{name}") or ()
+    return tuple(dict.fromkeys(_split(given)))
+
+
+def _split(values: Iterable[str]) -> Iterable[str]:
+    for value in values:
+        yield from (part.strip() for part in value.split(",") if part.strip())
+
+
+def _choice(config: pytest.Config, name: str, choices: tuple[str, ...], default: str) -> str:
+    value = _value(config, name) or default
+    if value not in choices:
+        raise pytest.UsageError(
+            f"accelerate_{name} = {value!r} in the ini file; choose from {', '.join(choices)}"
+        )
+    return value
+
+
+def _seconds(value: str | None) -> float:
+    if value is None:
+        return DEFAULT_TIMEOUT
+    try:
+        seconds = float(value)
+    except ValueError:
+        seconds = 0.0
+    if not 0 < seconds < float("inf"):
+        raise pytest.UsageError(f"--cell-timeout {value!r} is not a number of seconds above 0")
+    return seconds
+
+
+def _size(value: str | None) -> int | None:
+    if value is None:
+        return None
+    match = re.fullmatch(r"(\d+(?:\.\d+)?)\s*([KMGT]?)(?:i?B)?", value.strip(), re.IGNORECASE)
+    size = int(float(match[1]) * _UNITS[match[2].upper()]) if match else 0
+    if size <= 0:
+        raise pytest.UsageError(f"--cell-memory {value!r} is not a size such as 512M or 4G")
+    return size
+
+
+def _matrix_dir(config: pytest.Config) -> Path:
+    given = config.getoption("accelerate_matrix_dir")
+    if given is not None:
+        return Path(config.invocation_params.dir, given)
+    return Path(config.rootpath, _value(config, "matrix_dir") or "matrix")

@@ -1,0 +1,139 @@
+"""The controller's side of a run: results are written as they come, the page at the end."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+
+from pytest_accelerate.cells import Result, Verdict
+from pytest_accelerate.session import AccelerateSession
+from pytest_accelerate.verification import PROPERTY
+
+if TYPE_CHECKING:
+    from pytest_accelerate.matrix.store import Run, RunWriter
+
+
+@dataclass(frozen=True)
+class _Envelope:
+    """What an item's report says of its cell."""
+
+    result: Result
+    planned: int
+    """Cells that this run collected, before any were deselected."""
+    replayed: bool
+    """Taken from the run that is being resumed: it stands in the file already."""
+
+
+class Recorder:
+    """Writes one run; made in the controller alone. Writes nothing before the first result."""
+
+    def __init__(self, session: AccelerateSession) -> None:
+        self._session = session
+        self._writer: RunWriter | None = None
+        self._started = time.monotonic()
+        self._results: list[Result] = []
+        self._planned = 0
+        self._updated: Sequence[str] = ()
+        self._page: Path | None = None
+
+    def take(self, report: pytest.TestReport) -> None:
+        """Write the result that a ``call`` report carries, if it carries one."""
+        if report.when != "call":
+            return
+        for name, value in report.user_properties:
+            if name == PROPERTY:
+                self._record(_read(str(value)))
+
+    def _record(self, envelope: _Envelope) -> None:
+        self._planned = max(self._planned, envelope.planned)
+        self._results.append(envelope.result)
+        if not envelope.replayed:
+            self._open().append(envelope.result)
+
+    def _open(self) -> RunWriter:
+        from pytest_accelerate.matrix.store import RunWriter
+
+        if self._writer is None:
+            plan, results = self._session.plan, self._session.options.matrix_dir / "results"
+            if plan.resumed is not None:
+                self._writer = RunWriter.reopen(Path(plan.resumed))
+            else:
+                self._writer = RunWriter.create(results, describe_run(self._session, self._planned))
+        return self._writer
+
+    @property
+    def partial(self) -> bool:
+        """Whether cells were collected that gave no result."""
+        return len({result.cell for result in self._results}) < self._planned
+
+    def finish(self) -> None:
+        """Close the run, update the expectations if asked to, and write page and badges."""
+        if not self._results:
+            return
+        seconds = time.monotonic() - self._started
+        self._open().close(partial=self.partial, seconds=seconds)
+        from pytest_accelerate.matrix import publish
+
+        if self._session.options.update_expectations:
+            self._update_expectations()
+        self._page = publish(self._session.options.matrix_dir)
+
+    def _update_expectations(self) -> None:
+        from pytest_accelerate.matrix import expectations
+
+        judged = [result for result in self._results if result.verdict is not Verdict.NOT_RUN]
+        path = self._session.options.matrix_dir / "expectations.toml"
+        self._updated = expectations.update(path, judged)
+
+    def summarize(self, reporter: pytest.TerminalReporter) -> None:
+        """Print the run's summary."""
+        if self._writer is None or self._page is None:
+            return
+        from pytest_accelerate.matrix import summary
+
+        reporter.section("pytest-accelerate")
+        lines = summary.lines(
+            self._results,
+            run_path=self._writer.path,
+            page=self._page,
+            planned=self._planned,
+            seconds=time.monotonic() - self._started,
+        )
+        for line in lines:
+            reporter.line(line)
+        for name, reason in self._session.plan.missing.items():
+            reporter.line(f"not run: hardware {name}: {reason}")
+        for change in self._updated:
+            reporter.line(f"expectations.toml: {change}")
+
+
+def describe_run(session: AccelerateSession, planned: int) -> Run:
+    """The run's own record: its environment, and the options that shape verdicts."""
+    from pytest_accelerate import environment
+    from pytest_accelerate.matrix import store
+
+    options = session.options
+    return store.Run.new(
+        environment=environment.collect(session.plan.devices),
+        options={
+            "hardware": list(session.plan.hardware),
+            "models": list(options.models),
+            "precision": list(options.precisions),
+            "weights": options.weights,
+            "executor": options.executor,
+            "cell_timeout": options.cell_timeout,
+            "cell_memory": options.cell_memory,
+        },
+        collected=planned,
+    )
+
+
+def _read(text: str) -> _Envelope:
+    data = json.loads(text)
+    return _Envelope(Result.from_json(data["result"]), data["planned"], data["replayed"])

@@ -1,0 +1,265 @@
+"""What one pytest process holds of a run: its plan, its cells and the executor that runs them."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from pytest_accelerate.cells import CellSettings, ModelCell, Result, Verdict
+from pytest_accelerate.options import Options
+from pytest_accelerate.plan import CudaPool, Plan, make_plan
+
+if TYPE_CHECKING:
+    from pytest_accelerate.discovery import ModelType
+    from pytest_accelerate.execution.base import Executor
+    from pytest_accelerate.matrix.expectations import Expectations
+
+PLAN_KEY = "accelerate_plan"
+CUDA_KEY = "accelerate_cuda"
+DEFAULT_HARDWARE = ("cpu",)
+SESSION = pytest.StashKey["AccelerateSession"]()
+
+
+def session_of(config: pytest.Config) -> AccelerateSession:
+    """This process's part of the run."""
+    return config.stash[SESSION]
+
+
+class AccelerateSession:
+    """Made once per process at configuration; everything that costs is made at first use."""
+
+    def __init__(self, config: pytest.Config, options: Options) -> None:
+        self.config = config
+        self.options = options
+        self.planned: set[ModelCell] = set()
+        """Cells that were collected, before ``-k`` and the like deselected any."""
+        self._plan: Plan | None = None
+        self._executor: Executor | None = None
+        self._endpoints: Any = None
+
+    @property
+    def worker_input(self) -> dict[str, Any] | None:
+        """What xdist's controller handed over; ``None`` in the controller and without xdist."""
+        return getattr(self.config, "workerinput", None)
+
+    @property
+    def plan(self) -> Plan:
+        """The plan of the run, made here or handed over by the controller."""
+        if self._plan is None:
+            handed = (self.worker_input or {}).get(PLAN_KEY)
+            self._plan = Plan.loads(handed) if handed else self._make_plan()
+        return self._plan
+
+    def _make_plan(self) -> Plan:
+        from pytest_accelerate.matrix.store import check_writable
+
+        plan = make_plan(self.config, self.options, self.options.hardware or DEFAULT_HARDWARE)
+        check_writable(self.options.matrix_dir)
+        return plan
+
+    def prepare(self) -> None:
+        """Make the plan and check what else can be checked before the run.
+
+        Raises:
+            AccelerateError: something that was asked for cannot be had.
+        """
+        if self.options.models:
+            self.selected_types()
+        _ = self.plan, self.expectations
+        if self.options.resume:
+            self._resume()
+
+    def _resume(self) -> None:
+        from pytest_accelerate.matrix import store
+        from pytest_accelerate.recording import describe_run
+
+        results = self.options.matrix_dir / "results"
+        path = store.find_resumable(results, describe_run(self, planned=0))
+        self._plan = replace(self.plan, resumed=str(path))
+
+    def header(self) -> list[str]:
+        """What the run's header says of the plan."""
+        plan = self.plan
+        named = [
+            f"{name} ({plan.devices[name]})" if plan.devices.get(name) else name
+            for name in plan.hardware
+            if name not in plan.missing
+        ]
+        lines = [f"accelerate: {', '.join(named) or 'no hardware'}; {self.options.executor} cells"]
+        lines += [f"accelerate: {name} is missing: {why}" for name, why in plan.missing.items()]
+        if plan.resumed is not None:
+            lines.append(f"accelerate: resumes {plan.resumed}, {len(self.finished)} cells finished")
+        return lines
+
+    def equip_worker(self, worker: str, workerinput: dict[str, Any]) -> None:
+        """Hand the plan and a CUDA device of its own to a worker about to start."""
+        workerinput[PLAN_KEY] = self.plan.dumps()
+        if any(name == "cuda" for name in self.plan.hardware):
+            workerinput[CUDA_KEY] = self._cuda_pool.lend(worker)
+
+    def retire_worker(self, worker: str) -> None:
+        """Take back what was lent to a worker that has gone."""
+        if any(name == "cuda" for name in self.plan.hardware):
+            self._cuda_pool.take_back(worker)
+
+    @cached_property
+    def _cuda_pool(self) -> CudaPool:
+        return CudaPool.of_this_machine()
+
+    def require_hardware(self, names: Sequence[str]) -> None:
+        """Add what a marker names to the plan, where no option says what hardware to use.
+
+        Raises:
+            UnknownHardware, HardwareUnavailable: as :func:`~pytest_accelerate.plan.make_plan`.
+        """
+        plan = self.plan
+        new = [name for name in names if name not in plan.devices and name not in plan.missing]
+        if new:
+            more = make_plan(self.config, self.options, new)
+            self._plan = replace(
+                plan,
+                hardware=(*plan.hardware, *more.hardware),
+                missing={**plan.missing, **more.missing},
+                devices={**plan.devices, **more.devices},
+            )
+
+    @cached_property
+    def model_types(self) -> tuple[ModelType, ...]:
+        """All model types, in the list's order."""
+        from pytest_accelerate import discovery
+
+        local = self.config.rootpath / "huggingface_model_types.json"
+        return discovery.model_types(local if local.exists() else None)
+
+    def selected_types(self, patterns: tuple[str, ...] = ()) -> tuple[ModelType, ...]:
+        """The model types that ``--models`` selects, of those that ``patterns`` name."""
+        from pytest_accelerate import discovery
+
+        chosen = self.model_types
+        for selection in (patterns, self.options.models):
+            if selection:
+                names = {kind.name for kind in discovery.select(self.model_types, selection)}
+                chosen = tuple(kind for kind in chosen if kind.name in names)
+        return chosen
+
+    @cached_property
+    def expectations(self) -> Expectations:
+        """What is known not to pass; nothing where weights other than the tiny ones are used."""
+        from pytest_accelerate.matrix import expectations
+
+        path = self.options.matrix_dir / "expectations.toml"
+        if self.options.weights != "tiny" or not path.exists():
+            return expectations.Expectations({})
+        return expectations.load(path)
+
+    @cached_property
+    def finished(self) -> dict[ModelCell, Result]:
+        """Results of the run that is being resumed."""
+        from pytest_accelerate.matrix.store import read_run
+
+        if self.plan.resumed is None:
+            return {}
+        return {result.cell: result for result in read_run(Path(self.plan.resumed)).results}
+
+    @property
+    def workers(self) -> int:
+        """How many processes run cells at the same time."""
+        return int((self.worker_input or {}).get("workercount", 1))
+
+    @property
+    def threads(self) -> int:
+        """Compute threads for one cell: the cores divided by the workers, at least one."""
+        return max(1, len(os.sched_getaffinity(0)) // self.workers)
+
+    def settings(self, cell: ModelCell) -> CellSettings:
+        """How ``cell`` is to be run here."""
+        assigned = (self.worker_input or {}).get(CUDA_KEY)
+        return CellSettings(
+            weights=self.options.weights,
+            checkpoint=self._checkpoint(cell.model_type),
+            timeout_seconds=self.options.cell_timeout,
+            memory_bytes=self.options.cell_memory,
+            threads=self.threads,
+            alone=self.workers == 1,
+            # cuda:1 is the caller's second device, so only the bare name takes the assigned one.
+            visible_cuda_devices=assigned if cell.hardware == "cuda" else None,
+            hardware_plugins=self.plan.hardware_plugins,
+            recipe_modules=self.plan.recipe_modules,
+        )
+
+    def _checkpoint(self, model_type: str) -> str | None:
+        if self.options.weights != "pretrained":
+            return None
+        from pytest_accelerate import discovery
+
+        return discovery.checkpoints().get(model_type)
+
+    @property
+    def executor(self) -> Executor:
+        """The executor, started at first use."""
+        if self._executor is None:
+            self._executor = self._start_executor()
+        return self._executor
+
+    def start_executor_early(self) -> None:
+        """Let the executor import its libraries while pytest goes on."""
+        self.executor.start()
+
+    def _start_executor(self) -> Executor:
+        from pytest_accelerate import execution
+
+        return execution.create(
+            self.options.executor,
+            hardware=self.plan.hardware,
+            plugins=self.plan.hardware_plugins,
+            recipe_modules=self.plan.recipe_modules,
+        )
+
+    def run(self, cell: ModelCell) -> Result:
+        """Run one cell, or say why it is not run."""
+        if cell.hardware in self.plan.missing:
+            return Result(cell, Verdict.NOT_RUN, reason=self.plan.missing[cell.hardware])
+        kind = next((kind for kind in self.model_types if kind.name == cell.model_type), None)
+        if kind is not None and not kind.installed:
+            return Result(cell, Verdict.SKIP, reason=_absent_reason(kind))
+        return self.executor.run(cell, self.settings(cell))
+
+    @property
+    def endpoints(self) -> Any:
+        """Endpoint handlers with the weights that the options ask for, in this process."""
+        if self._endpoints is None:
+            from pytest_accelerate.endpoint import Endpoints
+
+            self._endpoints = Endpoints(
+                weights=self.options.weights,
+                hardware_plugins=self.plan.hardware_plugins,
+                recipe_modules=self.plan.recipe_modules,
+            )
+        return self._endpoints
+
+    def close(self) -> None:
+        """Stop what was started."""
+        if self._executor is not None:
+            self._executor.close()
+            self._executor = None
+        if self._endpoints is not None:
+            self._endpoints.close()
+            self._endpoints = None
+
+
+def _absent_reason(kind: ModelType) -> str:
+    if kind.last_release is None:
+        return (
+            "the installed transformers has no such model type and no release is known that had: "
+            "upgrade transformers if it is newer"
+        )
+    return (
+        "the installed transformers no longer has this model type; the last release that had it is "
+        f"{kind.last_release}: pip install transformers=={kind.last_release}"
+    )

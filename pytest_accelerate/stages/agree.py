@@ -1,0 +1,62 @@
+"""Stage ``agree``: compare the outputs with the reference.
+
+The reference of every cell is the same specimen, eager on the CPU in fp32. The cell cpu-fp32 is
+that reference itself, so it is compared with the same weights in float64; a model that cannot run
+in float64 has nothing to be compared with, and says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import torch
+
+from pytest_accelerate import hardware
+from pytest_accelerate.cells import Verdict
+from pytest_accelerate.stages.agreement import compare
+from pytest_accelerate.stages.base import Context, Outcome, reason_of, verdict_of
+from pytest_accelerate.stages.tolerances import tolerance_of
+from pytest_accelerate.zoo.specimen import Specimen
+
+
+def agree(context: Context) -> Outcome:
+    """Compare all outputs, and refuse to call it agreement where a modality was not fed."""
+    cell, specimen = context.cell, context.specimen
+    is_reference = (cell.hardware, cell.precision) == ("cpu", "fp32")
+    reference_precision = "fp64" if is_reference else "fp32"
+    try:
+        reference = _reference_outputs(context, reference_precision)
+    except Exception as error:
+        if not is_reference or verdict_of(error) is Verdict.OOM:
+            raise
+        if specimen.unfed:
+            return _not_fed(specimen)
+        return Outcome(Verdict.NOT_RUN, f"is the reference; in float64: {reason_of(error)}")
+
+    tolerance = tolerance_of(cell.precision)
+    agreement = compare(context.outputs, reference, tolerance)
+    context.measures = replace(
+        context.measures,
+        max_relative_error=agreement.max_relative_error,
+        max_absolute_error=agreement.max_absolute_error,
+        cosine=agreement.cosine,
+        tolerance=tolerance,
+        reference=f"cpu-{reference_precision}",
+        outputs_compared=agreement.outputs_compared,
+        worst_output=agreement.worst_output,
+    )
+    if not agreement.agrees:
+        return Outcome(Verdict.MISMATCH, agreement.reason)
+    return _not_fed(specimen) if specimen.unfed else Outcome()
+
+
+def _not_fed(specimen: Specimen) -> Outcome:
+    return Outcome(Verdict.INSENSITIVE, f"runs, but was not fed: {', '.join(specimen.unfed)}")
+
+
+def _reference_outputs(context: Context, precision: str) -> dict[str, torch.Tensor]:
+    loaded = hardware.create("cpu").load(context.specimen, precision)
+    try:
+        return loaded.run(context.specimen.inputs)
+    finally:
+        loaded.close()

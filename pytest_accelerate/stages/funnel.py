@@ -1,0 +1,99 @@
+"""``run_cell``: the stages of one cell in order, and the verdict they add up to."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+
+from pytest_accelerate import hardware, zoo
+from pytest_accelerate.cells import (
+    MODEL_STAGES,
+    CellSettings,
+    Measures,
+    ModelCell,
+    Result,
+    Stage,
+    StageResult,
+    Verdict,
+)
+from pytest_accelerate.stages.agree import agree
+from pytest_accelerate.stages.base import (
+    Context,
+    Outcome,
+    StageFunction,
+    reason_of,
+    shorten,
+    verdict_of,
+)
+from pytest_accelerate.stages.construct import construct
+from pytest_accelerate.stages.load import load
+from pytest_accelerate.stages.run import run
+from pytest_accelerate.stages.tracebacks import publishable, relative_paths
+
+_STAGES: Mapping[Stage, StageFunction] = {
+    Stage.CONSTRUCT: construct,
+    Stage.LOAD: load,
+    Stage.RUN: run,
+    Stage.AGREE: agree,
+}
+
+
+def run_cell(
+    cell: ModelCell,
+    settings: CellSettings,
+    on_stage: Callable[[Stage], None] | None = None,
+    on_result: Callable[[StageResult], None] | None = None,
+) -> Result:
+    """Run one cell in this process; what the model does never raises, it becomes the verdict.
+
+    Args:
+        cell: what to run.
+        settings: how; limits of time and memory are the executor's business, not this function's.
+        on_stage: told before each stage, so that a crash can be placed.
+        on_result: told after each stage, so that a crash loses nothing that was finished.
+    """
+    zoo.register(settings.recipe_modules)
+    context = Context(
+        cell=cell,
+        settings=settings,
+        hardware=hardware.create(cell.hardware, settings.hardware_plugins),
+        measures=Measures(implementation_type="REAL", threads=settings.threads),
+    )
+    results: list[StageResult] = []
+    outcome = Outcome()
+    try:
+        for stage in MODEL_STAGES:
+            if on_stage is not None:
+                on_stage(stage)
+            outcome, result = _run_stage(stage, context)
+            results.append(result)
+            if on_result is not None:
+                on_result(result)
+            if outcome.verdict is not Verdict.PASS:
+                break
+    finally:
+        context.close()
+    # agree: not-run means that nothing is there to compare with: the funnel itself was passed.
+    verdict = Verdict.PASS if outcome.verdict is Verdict.NOT_RUN else outcome.verdict
+    library_seconds = sum(result.seconds for result in results)
+    return Result(
+        cell=cell,
+        verdict=verdict,
+        stages=tuple(results),
+        measures=replace(context.measures, library_seconds=library_seconds),
+        reason=outcome.reason,
+    )
+
+
+def _run_stage(stage: Stage, context: Context) -> tuple[Outcome, StageResult]:
+    started = time.perf_counter()
+    trace = ""
+    try:
+        outcome = _STAGES[stage](context)
+    except Exception as error:
+        outcome = Outcome(verdict_of(error), relative_paths(reason_of(error)))
+        trace = publishable(error)
+    seconds = time.perf_counter() - started
+    outcome = replace(outcome, reason=shorten(outcome.reason))
+    return outcome, StageResult(stage, outcome.verdict, seconds, outcome.reason, trace)
