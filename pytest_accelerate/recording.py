@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from pytest_accelerate.cells import Result, Verdict
+from pytest_accelerate.cells import Result
 from pytest_accelerate.session import AccelerateSession
 from pytest_accelerate.verification import PROPERTY
 
@@ -39,7 +38,7 @@ class Recorder:
         self._started = time.monotonic()
         self._results: list[Result] = []
         self._planned = 0
-        self._updated: Sequence[str] = ()
+        self._updated = ""
         self._page: Path | None = None
 
     def take(self, report: pytest.TestReport) -> None:
@@ -54,7 +53,7 @@ class Recorder:
         self._planned = max(self._planned, envelope.planned)
         self._results.append(envelope.result)
         if not envelope.replayed:
-            self._open().append(envelope.result)
+            self._open().write(envelope.result)
 
     def _open(self) -> RunWriter:
         from pytest_accelerate.matrix.store import RunWriter
@@ -62,9 +61,9 @@ class Recorder:
         if self._writer is None:
             plan, results = self._session.plan, self._session.options.matrix_dir / "results"
             if plan.resumed is not None:
-                self._writer = RunWriter.reopen(Path(plan.resumed))
+                self._writer = RunWriter.resume(Path(plan.resumed))
             else:
-                self._writer = RunWriter.create(results, describe_run(self._session, self._planned))
+                self._writer = RunWriter(results, describe_run(self._session, self._planned))
         return self._writer
 
     @property
@@ -77,7 +76,9 @@ class Recorder:
         if not self._results:
             return
         seconds = time.monotonic() - self._started
-        self._open().close(partial=self.partial, seconds=seconds)
+        writer = self._open()
+        writer.end(partial=self.partial, seconds=seconds)
+        writer.close()
         from pytest_accelerate.matrix import publish
 
         if self._session.options.update_expectations:
@@ -87,9 +88,8 @@ class Recorder:
     def _update_expectations(self) -> None:
         from pytest_accelerate.matrix import expectations
 
-        judged = [result for result in self._results if result.verdict is not Verdict.NOT_RUN]
         path = self._session.options.matrix_dir / "expectations.toml"
-        self._updated = expectations.update(path, judged)
+        self._updated = f"{path}: {expectations.update(path, self._results)}"
 
     def summarize(self, reporter: pytest.TerminalReporter) -> None:
         """Print the run's summary."""
@@ -109,8 +109,8 @@ class Recorder:
             reporter.line(line)
         for name, reason in self._session.plan.missing.items():
             reporter.line(f"not run: hardware {name}: {reason}")
-        for change in self._updated:
-            reporter.line(f"expectations.toml: {change}")
+        if self._updated:
+            reporter.line(self._updated)
 
 
 def describe_run(session: AccelerateSession, planned: int) -> Run:
@@ -119,8 +119,8 @@ def describe_run(session: AccelerateSession, planned: int) -> Run:
     from pytest_accelerate.matrix import store
 
     options = session.options
-    return store.Run.new(
-        environment=environment.collect(session.plan.devices),
+    return store.Run.begin(
+        environment=environment.collect(),
         options={
             "hardware": list(session.plan.hardware),
             "models": list(options.models),
@@ -131,6 +131,7 @@ def describe_run(session: AccelerateSession, planned: int) -> Run:
             "cell_memory": options.cell_memory,
         },
         collected=planned,
+        listed=[kind.name for kind in session.model_types],
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from pytest_accelerate.cells import CellSettings, ModelCell, Result, Verdict
+from pytest_accelerate.errors import UsageError
 from pytest_accelerate.options import Options
 from pytest_accelerate.plan import CudaPool, Plan, make_plan
 
@@ -80,8 +81,19 @@ class AccelerateSession:
         from pytest_accelerate.recording import describe_run
 
         results = self.options.matrix_dir / "results"
-        path = store.find_resumable(results, describe_run(self, planned=0))
-        self._plan = replace(self.plan, resumed=str(path))
+        found = store.find_resumable(results, describe_run(self, planned=0))
+        if found is None:
+            raise UsageError(f"--resume: there is no run in {results}; run without --resume")
+        if found.complete:
+            raise UsageError(
+                f"--resume: the newest run, {found.path.stem}, is complete; run without --resume"
+            )
+        if found.differences:
+            raise UsageError(
+                f"--resume: the run {found.path.stem} cannot go on, as it is not the same now:\n  "
+                + "\n  ".join(found.differences)
+            )
+        self._plan = replace(self.plan, resumed=str(found.path))
 
     def header(self) -> list[str]:
         """What the run's header says of the plan."""
@@ -153,10 +165,9 @@ class AccelerateSession:
         """What is known not to pass; nothing where weights other than the tiny ones are used."""
         from pytest_accelerate.matrix import expectations
 
-        path = self.options.matrix_dir / "expectations.toml"
-        if self.options.weights != "tiny" or not path.exists():
-            return expectations.Expectations({})
-        return expectations.load(path)
+        if self.options.weights != "tiny":
+            return expectations.Expectations()
+        return expectations.load(self.options.matrix_dir / "expectations.toml")
 
     @cached_property
     def finished(self) -> dict[ModelCell, Result]:
@@ -165,7 +176,7 @@ class AccelerateSession:
 
         if self.plan.resumed is None:
             return {}
-        return {result.cell: result for result in read_run(Path(self.plan.resumed)).results}
+        return dict(read_run(Path(self.plan.resumed)).results)
 
     @property
     def workers(self) -> int:

@@ -19,7 +19,7 @@ from pytest_accelerate.matrix.store import read_run, run_files
 from pytest_accelerate.matrix.text import one_line
 
 NOTICEABLE = 1.25
-"""A latency is slower or faster from this ratio on; repeated serial runs stay within 1.15."""
+"""A latency is slower or faster from this ratio on, either way."""
 
 
 @dataclass(frozen=True)
@@ -150,12 +150,19 @@ def describe(change: Change) -> str:
 
 
 def _presence(change: Change, old: Matrix, new: Matrix) -> str | None:
+    """What it is that one side alone has the cell; ``None`` when both do."""
     name = change.cell.model_type
+    was_listed, is_listed = _lists(old, name), _lists(new, name)
     if change.new is None:
-        return "vanished" if new.listed and name not in new.listed else "not compared"
+        return "vanished" if was_listed is not False and is_listed is False else "not compared"
     if change.old is None:
-        return "new" if old.listed and name not in old.listed else "not compared"
+        return "new" if was_listed is False and is_listed is not False else "not compared"
     return None
+
+
+def _lists(matrix: Matrix, model_type: str) -> bool | None:
+    """Whether the runs of one side knew of a model type; ``None`` where they did not tell."""
+    return model_type in matrix.listed if matrix.listed else None
 
 
 def _verdicts(change: Change) -> str:

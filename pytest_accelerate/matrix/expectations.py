@@ -82,11 +82,12 @@ def load(path: Path) -> Expectations:
     try:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
-        at = re.search(r"\(at line (\d+)", str(error))
-        raise MalformedFile(path, int(at[1]) if at else None, f"not TOML: {error}") from error
+        at = re.search(r"\(at line (\d+)", str(error))  # or "(at end of document)"
+        line = int(at[1]) if at else len(text.splitlines())
+        raise MalformedFile(path, line, f"not TOML: {error}") from error
     try:
         return Expectations(dict(_cells(tables)))
-    except _Misplaced as error:
+    except _MisplacedError as error:
         raise MalformedFile(path, _line_of(text, error.keys), str(error)) from error
 
 
@@ -101,7 +102,9 @@ def update(path: Path, results: Iterable[Result]) -> Updated:
         UnwritableMatrix: the file system refuses.
     """
     cells = dict(load(path).cells)
-    added, changed, removed = set(), set(), set()
+    added: set[ModelCell] = set()
+    changed: set[ModelCell] = set()
+    removed: set[ModelCell] = set()
     for result in results:
         cell, old = result.cell, cells.get(result.cell)
         if result.verdict is Verdict.NOT_RUN:
@@ -132,7 +135,7 @@ def dumps(cells: Mapping[ModelCell, Expectation]) -> str:
     return HEADER + "".join(tables)
 
 
-class _Misplaced(Exception):
+class _MisplacedError(Exception):
     """Something that does not belong where it stands, below these keys."""
 
     def __init__(self, expected: str, *keys: str) -> None:
@@ -144,7 +147,7 @@ def _cells(tables: Mapping[str, Any]) -> Iterator[tuple[ModelCell, Expectation]]
     for column, table in tables.items():
         hardware, _, precision = column.rpartition("-")
         if not hardware or precision not in PRECISIONS or not isinstance(table, dict):
-            raise _Misplaced(
+            raise _MisplacedError(
                 f"expected a table named HARDWARE-PRECISION, such as [openvino-fp32], "
                 f"found {column!r}",
                 column,
@@ -156,17 +159,17 @@ def _cells(tables: Mapping[str, Any]) -> Iterator[tuple[ModelCell, Expectation]]
 
 def _expectation(value: Any, *keys: str) -> Expectation:
     if not isinstance(value, dict) or not {"verdict"} <= value.keys() <= {"verdict", "reason"}:
-        raise _Misplaced(f'{keys[-1]}: expected {{ verdict = "...", reason = "..." }}', *keys)
+        raise _MisplacedError(f'{keys[-1]}: expected {{ verdict = "...", reason = "..." }}', *keys)
     verdict, reason = value["verdict"], value.get("reason", "")
     known = [str(known) for known in Verdict if known not in {*GREEN, Verdict.NOT_RUN}]
     if verdict not in known:
-        raise _Misplaced(
+        raise _MisplacedError(
             f"{keys[-1]}: unknown verdict {verdict!r}; expected one of {', '.join(known)} "
             "(a green cell needs no line)",
             *keys,
         )
     if not isinstance(reason, str):
-        raise _Misplaced(f"{keys[-1]}: expected a reason in quotes", *keys)
+        raise _MisplacedError(f"{keys[-1]}: expected a reason in quotes", *keys)
     return Expectation(Verdict(verdict), reason)
 
 

@@ -11,6 +11,7 @@ import json
 import re
 import secrets
 from collections.abc import Collection, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -137,6 +138,7 @@ class RunWriter:
     def __init__(self, results_dir: Path, run: Run) -> None:
         self.run = run
         self.path = results_dir / f"{run.id}.jsonl"
+        self._exists = False
         self._stream: IO[str] | None = None
 
     @classmethod
@@ -145,15 +147,9 @@ class RunWriter:
 
         Raises:
             MalformedFile: it is not a results file.
-            UnwritableMatrix: the file system refuses.
         """
         writer = cls(path.parent, read_header(path))
-        writer.path = path
-        try:
-            _mend_tail(path)
-            writer._stream = path.open("a", encoding="ascii", newline="\n")
-        except OSError as error:
-            raise _unwritable(path, error) from error
+        writer.path, writer._exists = path, True
         return writer
 
     def write(self, result: Result) -> None:
@@ -165,13 +161,13 @@ class RunWriter:
         self._append({"schema": SCHEMA, "run": self.run.id, **result.to_json()})
 
     def end(self, *, partial: bool, seconds: float) -> None:
-        """Say that this session of the run is over; nothing is written if it had no result.
+        """Say that this session of the run is over; nothing is written if the run has no result.
 
         Args:
             partial: whether cells that were collected were not run.
             seconds: wall time of this session.
         """
-        if self._stream is not None:
+        if self._exists:
             self._append(
                 {
                     "schema": SCHEMA,
@@ -190,16 +186,27 @@ class RunWriter:
             self._stream = None
 
     def _append(self, line: Mapping[str, Any]) -> None:
-        if self._stream is None:
-            # Whole, so that a kill never leaves a file without its first line.
-            write_whole(self.path, _dumps(self.run.to_json()))
         try:
             if self._stream is None:
-                self._stream = self.path.open("a", encoding="ascii", newline="\n")
+                self._stream = self._open()
             self._stream.write(_dumps(line))
             self._stream.flush()
         except OSError as error:
-            raise _unwritable(self.path, error) from error
+            with suppress(OSError):  # closing tries to write again what could not be written
+                self.close()
+            self._stream = None
+            raise UnwritableMatrix(
+                f"cannot write {self.path}: {error.strerror or error}"
+            ) from error
+
+    def _open(self) -> IO[str]:
+        if self._exists:
+            _mend_tail(self.path)
+        else:
+            # Whole, so that a kill never leaves a file without its first line.
+            write_whole(self.path, _dumps(self.run.to_json()))
+            self._exists = True
+        return self.path.open("a", encoding="ascii", newline="\n")
 
 
 @dataclass(frozen=True)
@@ -350,10 +357,6 @@ def _mend_tail(path: Path) -> None:
         else:  # all of it was written but its end
             stream.seek(len(data))
             stream.write(b"\n")
-
-
-def _unwritable(path: Path, error: OSError) -> UnwritableMatrix:
-    return UnwritableMatrix(f"cannot write {path}: {error.strerror or error}")
 
 
 def _differences(then: Run, now: Run) -> Iterator[str]:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-import unicodedata
+import re
 
-_BIDIRECTIONAL = frozenset(
-    "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f"  # control characters but tab and line feed
+    "\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069"  # marks that turn the direction of writing
+    "\u2028\u2029\ud800-\udfff]"  # line separators, lone surrogates
 )
 
 
@@ -20,22 +22,10 @@ def visible(text: str, limit: int) -> str:
     if len(text) > limit:
         head, tail = text[: limit // 2], text[-(limit - limit // 2) :]
         text = f"{head}[... {len(text) - limit} characters cut ...]{tail}"
-    if text.isascii() and text.isprintable():
-        return text
-    return "".join(character if _is_plain(character) else _escaped(character) for character in text)
+    return _UNSEEN.sub(lambda match: f"\\u{ord(match[0]):04x}", text)
 
 
 def one_line(text: str, limit: int = 300) -> str:
     """``text`` without line breaks and runs of blanks, visible, cut at its end."""
     text = visible(" ".join(text[: 4 * limit].split()), 4 * limit)
     return text if len(text) <= limit else text[: limit - 1] + "…"
-
-
-def _is_plain(character: str) -> bool:
-    return character in "\n\t" or not (
-        character in _BIDIRECTIONAL or unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}
-    )
-
-
-def _escaped(character: str) -> str:
-    return f"\\u{ord(character):04x}"

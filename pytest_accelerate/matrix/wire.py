@@ -30,7 +30,9 @@ def _fields(record: type[Any]) -> tuple[tuple[str, tuple[type, ...]], ...]:
     )
 
 
-_CHECKED = {record: _fields(record) for record in (ModelCell, StageResult, Measures, Result)}
+_CHECKED: dict[type[Any], tuple[tuple[str, tuple[type, ...]], ...]] = {
+    record: _fields(record) for record in (ModelCell, StageResult, Measures, Result)
+}
 
 
 def read_result(line: Mapping[str, Any]) -> Result:

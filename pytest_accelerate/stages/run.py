@@ -8,9 +8,9 @@ from dataclasses import replace
 import torch
 
 from pytest_accelerate.cells import Verdict
-from pytest_accelerate.stages.agreement import compare
+from pytest_accelerate.agreement import compare
 from pytest_accelerate.stages.base import Context, Outcome
-from pytest_accelerate.stages.tolerances import tolerance_of
+from pytest_accelerate.tolerances import tolerance_of
 
 REPEATS = 3
 """Passes after the first, which pays for lazy initialisation and counts for no latency."""

@@ -1,0 +1,89 @@
+"""What a run cost: cells a minute, median and p90 per stage, and the harness's own share.
+
+    python benchmarks/harness.py matrix/results/RUN.jsonl
+
+Reads the results of a run that was made on otherwise idle cores (``make matrix``) and prints, per
+hardware: cells a minute of the whole run, seconds per stage, and the share of the cells' time
+that was spent outside torch, transformers and OpenVINO, which is all time outside the stages:
+fork, limits, transport of the result, and what pytest and xdist take between two cells.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import sys
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from pytest_accelerate.cells import Result
+from pytest_accelerate.errors import AccelerateError
+from pytest_accelerate.matrix.store import newest, read_run
+
+
+def quantile(values: Sequence[float], share: float) -> float:
+    """The value below which ``share`` of ``values`` lie."""
+    ordered = sorted(values)
+    return ordered[min(len(ordered) - 1, int(share * len(ordered)))]
+
+
+def stage_lines(results: Iterable[Result]) -> list[str]:
+    """Median and p90 of each stage's seconds."""
+    seconds: dict[str, list[float]] = defaultdict(list)
+    for result in results:
+        for stage in result.stages:
+            seconds[stage.stage].append(stage.seconds)
+    return [
+        f"  {name:<10} median {statistics.median(values):7.3f} s   "
+        f"p90 {quantile(values, 0.9):7.3f} s   n {len(values)}"
+        for name, values in seconds.items()
+    ]
+
+
+def harness_line(results: Iterable[Result]) -> str:
+    """The share of the cells' time that was spent outside their stages."""
+    timed = [
+        (result.measures.cell_seconds, result.measures.library_seconds)
+        for result in results
+        if result.measures.cell_seconds is not None and result.measures.library_seconds is not None
+    ]
+    if not timed:
+        return "  harness    not measured: no cell has both times"
+    whole, library = (sum(column) for column in zip(*timed, strict=True))
+    return (
+        f"  harness    {100 * (whole - library) / whole:.1f} % of {whole:.0f} s "
+        f"({1000 * (whole - library) / len(timed):.0f} ms a cell, n {len(timed)})"
+    )
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print the figures of one run."""
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("results", nargs="?", type=Path, help="a run's file; default: the newest")
+    args = parser.parse_args(argv)
+    try:
+        path = args.results or newest(Path("matrix/results"))
+        if path is None:
+            raise AccelerateError("there is no run in matrix/results: make matrix")
+        record = read_run(path)
+    except AccelerateError as error:
+        print(f"harness: {error}", file=sys.stderr)
+        return 2
+    results = list(record.results.values())
+    print(f"{path}: {len(results)} cells, {'partial' if record.partial else 'complete'}")
+    if record.seconds:
+        print(
+            f"{record.seconds:.0f} s wall, {60 * len(results) / record.seconds:.0f} cells a minute"
+        )
+    by_hardware: dict[str, list[Result]] = defaultdict(list)
+    for result in results:
+        by_hardware[result.cell.hardware].append(result)
+    for hardware, some in sorted(by_hardware.items()):
+        print(f"{hardware}:")
+        print("\n".join([*stage_lines(some), harness_line(some)]))
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

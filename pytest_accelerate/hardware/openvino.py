@@ -1,0 +1,187 @@
+"""OpenVINO, on any of its devices.
+
+**The policy.** A model reaches OpenVINO by one of two paths, and the result names the one taken:
+
+- ``trace``: ``torch.jit.trace``, then ``openvino.convert_model``: the cheaper one;
+- ``export``: transformers' ``OpenVINOExporter`` (``torch.export`` with fixes for OpenVINO): costs
+  two to three times as much and converts more.
+
+Trace comes first. Export is taken where the trace does not convert, or where what it converted to
+does not agree with the model itself on the specimen's own inputs. Where both convert and neither
+agrees, the trace is kept and the stage ``agree`` shows how far off it is. Where neither converts,
+the operators that OpenVINO named are the reason.
+"""
+
+from __future__ import annotations
+
+import os
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from pytest_accelerate.agreement import Agreement, compare
+from pytest_accelerate.errors import MissingPackage, UnknownPrecision
+from pytest_accelerate.hardware.base import Availability
+from pytest_accelerate.hardware.outputs import flatten
+from pytest_accelerate.tolerances import tolerance_of
+from pytest_accelerate.zoo.specimen import Specimen
+
+os.environ.setdefault("OPENVINO_TELEMETRY_OPT_OUT", "1")
+
+try:
+    import openvino
+except ImportError as error:
+    raise MissingPackage("openvino", "openvino") from error
+
+from pytest_accelerate.hardware.openvino_conversion import Conversion, export, trace
+from pytest_accelerate.hardware.openvino_errors import neither_converts
+
+_HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
+_PATHS = {"trace": trace, "export": export}
+
+
+class OpenVINOHardware:
+    """One OpenVINO device; ``openvino`` alone is its CPU plugin."""
+
+    fixed_shapes = True
+    precisions: tuple[str, ...] = ("fp32", "fp16", "bf16")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.device = name.partition(":")[2] or "CPU"
+
+    def availability(self) -> Availability:
+        """Ask OpenVINO for its devices; loads their plugins."""
+        core = openvino.Core()
+        devices = core.available_devices
+        if self.device in devices:
+            return Availability(
+                True, device=str(core.get_property(self.device, "FULL_DEVICE_NAME"))
+            )
+        seen = ", ".join(devices) or "none"
+        return Availability(
+            False,
+            reason=f"OpenVINO {openvino.__version__.split('-')[0]} sees these devices: {seen}",
+            remedy=f"Install the driver of the {self.device}, or use openvino:{devices[0]}"
+            if devices
+            else "Reinstall openvino",
+        )
+
+    def load(self, specimen: Specimen, precision: str) -> OpenVINOModel:
+        """Convert by the policy above and compile.
+
+        Raises:
+            UnknownPrecision: OpenVINO has none of this name.
+            UnsupportedOperation: neither path converts; names the operators.
+        """
+        if precision not in _HINTS:
+            raise UnknownPrecision(precision, self.precisions, self.name)
+        with torch.no_grad():
+            reference = flatten(specimen.model(**dict(specimen.inputs)))
+        reference = {name: value.clone() for name, value in reference.items()}
+        failures: dict[str, BaseException] = {}
+        disagreeing: OpenVINOModel | None = None
+        for path, convert in _PATHS.items():
+            try:
+                model = self._compile(convert(specimen, reference), precision)
+                agreement = model.agreement(specimen.inputs, reference, precision)
+            except MemoryError:
+                raise
+            except Exception as error:
+                failures[path] = error
+                continue
+            if agreement.agrees:
+                model.path_reason = _why(failures, disagreeing)
+                if disagreeing is not None:
+                    disagreeing.close()
+                return model
+            if disagreeing is None:
+                model.path_reason = agreement.reason
+                disagreeing = model
+        if disagreeing is not None:
+            return disagreeing
+        raise neither_converts(failures)
+
+    def _compile(self, conversion: Conversion, precision: str) -> OpenVINOModel:
+        config: dict[str, Any] = {
+            "INFERENCE_PRECISION_HINT": _HINTS[precision],
+            "PERFORMANCE_HINT": "LATENCY",
+        }
+        if self.device == "CPU":
+            config["INFERENCE_NUM_THREADS"] = torch.get_num_threads()
+        compiled = openvino.Core().compile_model(conversion.model, self.device, config)
+        return OpenVINOModel(compiled, conversion)
+
+
+class OpenVINOModel:
+    """A compiled model; every call takes an inference request of its own from a pool."""
+
+    def __init__(self, compiled: Any, conversion: Conversion) -> None:
+        self.path = conversion.path
+        self.path_reason = ""
+        """Why the cheaper path was not taken, or what it disagrees by."""
+        self._compiled = compiled
+        self._conversion = conversion
+        self._idle: list[Any] = []
+        self._lock = threading.Lock()
+
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+        """Run one forward pass."""
+        if self._compiled is None:
+            raise RuntimeError("the model was closed")
+        feed = self._conversion.feed(inputs)
+        request = self._take()
+        try:
+            answer = request.infer(feed, share_inputs=True, share_outputs=False)
+            arrays = [answer[port] for port in self._compiled.outputs]
+        finally:
+            self._put_back(request)
+        return self._conversion.name_outputs(arrays)
+
+    def agreement(
+        self, inputs: Mapping[str, Any], reference: Mapping[str, torch.Tensor], precision: str
+    ) -> Agreement:
+        """How far a run on ``inputs`` is from the model's own outputs."""
+        return compare(self.run(inputs), reference, tolerance_of(precision))
+
+    def _take(self) -> Any:
+        with self._lock:
+            if self._idle:
+                return self._idle.pop()
+        return self._compiled.create_infer_request()
+
+    def _put_back(self, request: Any) -> None:
+        with self._lock:
+            self._idle.append(request)
+
+    def close(self) -> None:
+        """Let the compiled model go."""
+        with self._lock:
+            self._idle.clear()
+            self._compiled = None
+
+
+def _why(failures: Mapping[str, BaseException], disagreeing: OpenVINOModel | None) -> str:
+    if disagreeing is not None:
+        return f"{disagreeing.path}: {disagreeing.path_reason}"
+    return "; ".join(f"{path}: {_first_line(error)}" for path, error in failures.items())
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).strip().splitlines() or [type(error).__name__])[0][:200]
+
+
+def warm() -> None:
+    """Convert something tiny by both paths, so that a process forked from this one is warm.
+
+    Compiles nothing: a compiled model brings a thread pool, which does not survive a fork.
+    """
+    from pytest_accelerate.hardware.openvino_conversion import tiny_specimen
+
+    specimen = tiny_specimen()
+    with torch.no_grad():
+        reference = flatten(specimen.model(**dict(specimen.inputs)))
+    for convert in _PATHS.values():
+        convert(specimen, reference)

@@ -1,0 +1,219 @@
+"""The two paths by which a model becomes an OpenVINO graph.
+
+Both leave the specimen as it was, and both match inputs by name: OpenVINO drops inputs that the
+graph does not use, so positions mean nothing.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import copy
+import warnings
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import openvino
+import torch
+from numpy.typing import NDArray
+
+from pytest_accelerate.hardware.outputs import flatten
+from pytest_accelerate.zoo.specimen import Specimen
+
+Inputs = Mapping[str, Any]
+Tensors = Mapping[str, torch.Tensor]
+
+
+class LostOutputs(Exception):
+    """The converted graph does not have all outputs of the model."""
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """A graph, with what translates between its ports and the model's own names."""
+
+    path: str
+    model: Any
+    """``openvino.Model``."""
+    prepare: Callable[[Inputs], Tensors]
+    """From forward's keyword arguments to tensors by the names under which ports know them."""
+    ports: Mapping[str, str]
+    """Name of an input tensor: name of the port that takes it."""
+    outputs: Mapping[str, torch.dtype]
+    """Names and dtypes of the model's outputs, in the order of the graph's ports."""
+    order: tuple[str, ...]
+    """Names of the model's outputs in the model's own order."""
+
+    def feed(self, inputs: Inputs) -> dict[str, NDArray[Any]]:
+        """Arrays by port."""
+        tensors = self.prepare(inputs)
+        return {
+            port: tensors[name].detach().contiguous().numpy() for name, port in self.ports.items()
+        }
+
+    def name_outputs(self, arrays: list[NDArray[Any]]) -> dict[str, torch.Tensor]:
+        """The graph's outputs under the model's names, order and dtypes."""
+        named = {
+            name: torch.from_numpy(np.asarray(array)).to(dtype)
+            for array, (name, dtype) in zip(arrays, self.outputs.items(), strict=True)
+        }
+        return {name: named[name] for name in self.order}
+
+
+class _Flat(torch.nn.Module):
+    """The model with tensors in and tensors out, positions instead of names: what a trace takes."""
+
+    def __init__(self, model: torch.nn.Module, inputs: Inputs) -> None:
+        super().__init__()
+        self.model = model
+        self.inputs = inputs
+        self.names = list(flatten(dict(inputs)))
+
+    def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        replaced = _replace("", dict(self.inputs), dict(zip(self.names, tensors, strict=True)))
+        outputs = flatten(self.model(**replaced))
+        # An output that is an input, or another output, would be one port for both.
+        return tuple(value.clone() for value in outputs.values())
+
+
+def _replace(name: str, value: Any, tensors: Tensors) -> Any:
+    """``value`` with each of its tensor leaves replaced by the one of the same name."""
+    if isinstance(value, torch.Tensor):
+        return tensors[name]
+    prefix = f"{name}." if name else ""
+    if isinstance(value, Mapping):
+        return {key: _replace(f"{prefix}{key}", child, tensors) for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(
+            _replace(f"{prefix}{index}", child, tensors) for index, child in enumerate(value)
+        )
+    return value
+
+
+def trace(specimen: Specimen, reference: Tensors) -> Conversion:
+    """Trace the model on its inputs and convert what was seen."""
+    flat = _Flat(specimen.model, specimen.inputs)
+    examples = tuple(value.clone() for value in flatten(dict(specimen.inputs)).values())
+    with _for_tracing(specimen.model), torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # check_trace would run the model twice more; the converted graph is compared anyway.
+        traced = torch.jit.trace(flat, examples, check_trace=False, strict=False)
+        shapes = [openvino.PartialShape(list(value.shape)) for value in examples]
+        model = openvino.convert_model(traced, input=shapes)
+    graph_names = [value.debugName() for value in list(traced.graph.inputs())[1:]]
+    return Conversion(
+        path="trace",
+        model=model,
+        prepare=lambda inputs: flatten(dict(inputs)),
+        ports=_match_ports(model, dict(zip(graph_names, flat.names, strict=True))),
+        outputs=_by_position(model, reference),
+        order=tuple(reference),
+    )
+
+
+def export(specimen: Specimen, reference: Tensors) -> Conversion:
+    """Convert by transformers' exporter."""
+    from transformers.exporters.exporter_openvino import OpenVINOConfig, OpenVINOExporter
+    from transformers.exporters.utils import get_leaf_tensors
+
+    prepare = _preparation(specimen.model)
+    sample = prepare(specimen.inputs)
+    with _for_tracing(specimen.model), torch.no_grad(), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        # The exporter changes the inputs that it is given.
+        model, _ = OpenVINOExporter().export_program(
+            specimen.model,
+            copy.deepcopy(sample),
+            config=OpenVINOConfig(dynamic=False, stateful=False),
+        )
+    known = {name: name for name in get_leaf_tensors(sample)}
+    known |= {f"input.{name}": name for name in known}
+    return Conversion(
+        path="export",
+        model=model,
+        prepare=lambda inputs: get_leaf_tensors(prepare(inputs)),
+        ports=_match_ports(model, known),
+        outputs=_by_name(model, reference),
+        order=tuple(reference),
+    )
+
+
+def _preparation(model: torch.nn.Module) -> Callable[[Inputs], dict[str, Any]]:
+    """What the exporter does to a model's inputs before it looks at them."""
+    from transformers.exporters.utils import prepare_for_export
+
+    def prepare(inputs: Inputs) -> dict[str, Any]:
+        _, prepared, _ = prepare_for_export(model, copy.deepcopy(dict(inputs)))
+        return dict(prepared)
+
+    return prepare
+
+
+@contextlib.contextmanager
+def _for_tracing(model: torch.nn.Module) -> Iterator[None]:
+    """Let a mixture of experts run all experts as one product.
+
+    The grouped form takes ``aten::histc``, for which OpenVINO has no translator.
+    """
+    choose = getattr(model, "set_experts_implementation", None)
+    before = getattr(getattr(model, "config", None), "_experts_implementation", None)
+    if choose is None or before is None:
+        yield
+        return
+    choose("batched_mm")
+    try:
+        yield
+    finally:
+        choose(before)
+
+
+def _match_ports(model: Any, known: Mapping[str, str]) -> dict[str, str]:
+    """The port of each input tensor that the graph still uses."""
+    ports = {}
+    for port in model.inputs:
+        name = next((name for name in port.get_names() if name in known), None)
+        if name is None:
+            raise LostOutputs(f"the graph has an input of unknown origin: {port.get_names()}")
+        ports[known[name]] = name
+    return ports
+
+
+def _by_position(model: Any, reference: Tensors) -> dict[str, torch.dtype]:
+    if len(model.outputs) != len(reference):
+        raise LostOutputs(f"{len(model.outputs)} outputs instead of {len(reference)}")
+    return {name: value.dtype for name, value in reference.items()}
+
+
+def _by_name(model: Any, reference: Tensors) -> dict[str, torch.dtype]:
+    found: dict[str, torch.dtype] = {}
+    for port in model.outputs:
+        names = {name.removeprefix("output.") for name in port.get_names()}
+        match = next((name for name in reference if name in names and name not in found), None)
+        if match is None:
+            return _by_position(model, reference)
+        found[match] = reference[match].dtype
+    if missing := [name for name in reference if name not in found]:
+        raise LostOutputs(f"the graph lacks the outputs {', '.join(missing)}")
+    return found
+
+
+def tiny_specimen() -> Specimen:
+    """The smallest model that takes both paths through all that they import."""
+    from transformers import BertConfig, BertModel
+
+    config = BertConfig(
+        vocab_size=16,
+        hidden_size=8,
+        num_hidden_layers=1,
+        num_attention_heads=2,
+        intermediate_size=8,
+        max_position_embeddings=8,
+    )
+    ids = torch.tensor([[1, 2, 3, 4], [1, 2, 3, 0]])
+    return Specimen(
+        model_type="bert",
+        model=BertModel(config).eval(),
+        inputs={"input_ids": ids, "attention_mask": (ids > 0).long()},
+        modalities=("text",),
+    )

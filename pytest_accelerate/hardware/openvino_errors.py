@@ -1,0 +1,49 @@
+"""What OpenVINO says when it cannot convert a model, and the operators that it names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+
+from pytest_accelerate.errors import UnsupportedOperation
+
+_OPERATOR = re.compile(
+    r"(?:No conversion rule found for operations?|No translator found for"
+    r"|Unsupported op(?:erator)?s?)\s*(?:for)?:?\s*\[?((?:[\w.:]+(?:,\s*)?)+)\]?",
+    re.IGNORECASE,
+)
+_NAME = re.compile(r"\b(?:aten|prim|quantized|torchvision|mamba|torch\.ops\.\w+)(?:::|\.)[\w.]+")
+
+
+def operators_in(message: str) -> tuple[str, ...]:
+    """The operators that a failed conversion's message calls unsupported, in order, once each."""
+    found: list[str] = []
+    for match in _OPERATOR.finditer(message):
+        found += _NAME.findall(match[1]) or [name for name in re.split(r"[,\s]+", match[1]) if name]
+    return tuple(dict.fromkeys(found))
+
+
+def neither_converts(failures: Mapping[str, BaseException]) -> Exception:
+    """The error for a model that no path converts: ``unsupported`` where an operator was named."""
+    operations = dict.fromkeys(
+        name for error in failures.values() for name in operators_in(str(error))
+    )
+    causes = "; ".join(f"{path}: {_told(error)}" for path, error in failures.items())
+    combined: Exception
+    if operations:
+        named = ", ".join(operations)
+        combined = UnsupportedOperation(f"OpenVINO has no {named} ({causes})", tuple(operations))
+    else:
+        combined = RuntimeError(f"no path to OpenVINO: {causes}")
+    # The last path converts most, so its traceback is the one to read.
+    combined.__cause__ = list(failures.values())[-1]
+    return combined
+
+
+def _told(error: BaseException) -> str:
+    """The line of a long message that says what failed, not where."""
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    telling = [
+        line for line in lines if not line.startswith(("Check '", "Exception from", "While "))
+    ]
+    return f"{type(error).__name__}: {(telling or lines or [''])[0][:160]}"

@@ -1,0 +1,143 @@
+"""cpu, cuda, mps and xpu: torch's devices, by one code path."""
+
+from __future__ import annotations
+
+import copy
+import threading
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from pytest_accelerate.errors import UnknownPrecision
+from pytest_accelerate.hardware.base import Availability
+from pytest_accelerate.hardware.outputs import flatten
+from pytest_accelerate.hardware.probing import torch_build
+from pytest_accelerate.zoo.specimen import Specimen
+
+DTYPES = {
+    "fp32": torch.float32,
+    "fp16": torch.float16,
+    "bf16": torch.bfloat16,
+    # Not a column of the matrix: the reference of the cell cpu-fp32.
+    "fp64": torch.float64,
+}
+
+
+class TorchHardware:
+    """A device of torch's, named as torch names it."""
+
+    fixed_shapes = False
+    precisions: tuple[str, ...] = ("fp32", "fp16", "bf16")
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.device = torch.device(name)
+
+    def availability(self) -> Availability:
+        """Look for the device; touches its driver."""
+        kind = self.device.type
+        if kind == "cpu":
+            return Availability(True)
+        backend = getattr(torch, kind)
+        if not backend.is_available():
+            return Availability(False, reason=self._absence(), remedy=_REMEDIES[kind])
+        count, index = backend.device_count(), self.device.index or 0
+        if index >= count:
+            reason = f"there are {count} {kind} devices, numbered from 0"
+            return Availability(False, reason=reason, remedy=f"Use {kind}:{count - 1} or lower")
+        get_name = getattr(backend, "get_device_name", None)
+        return Availability(True, device=get_name(index) if get_name is not None else kind)
+
+    def _absence(self) -> str:
+        kind = self.device.type
+        if kind == "cuda" and torch.version.cuda is None and torch.version.hip is None:
+            return f"{torch_build()} is built without CUDA"
+        return f"{torch_build()} finds no {kind} device"
+
+    def load(self, specimen: Specimen, precision: str) -> TorchModel:
+        """Copy the model to the device at ``precision``; on the CPU in fp32 it needs no copy.
+
+        Raises:
+            UnknownPrecision: torch has none of this name.
+            MemoryError: it does not fit.
+        """
+        if precision not in DTYPES:
+            raise UnknownPrecision(precision, self.precisions, self.name)
+        dtype, model = DTYPES[precision], specimen.model
+        if self.device.type == "cuda":
+            _full_precision()
+        if (self.device.type, dtype) != ("cpu", torch.float32):
+            try:
+                model = copy.deepcopy(model).to(device=self.device, dtype=dtype)
+                if dtype is torch.float64:
+                    _use_plain_experts(model)
+            except torch.OutOfMemoryError as error:
+                raise MemoryError(str(error)) from error
+        return TorchModel(model, self.device, dtype)
+
+
+class TorchModel:
+    """A model on a torch device."""
+
+    path = "eager"
+
+    def __init__(self, model: torch.nn.Module, device: torch.device, dtype: torch.dtype) -> None:
+        self._model: torch.nn.Module | None = model
+        self._device, self._dtype = device, dtype
+        # Some models keep state between calls (rotary caches, routing); one call at a time.
+        self._lock = threading.Lock()
+
+    def run(self, inputs: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+        """Run one forward pass and bring its outputs to the CPU, which waits for the device.
+
+        Raises:
+            MemoryError: the device has not enough.
+        """
+        with self._lock, torch.no_grad():
+            if self._model is None:
+                raise RuntimeError("the model was closed")
+            try:
+                outputs = flatten(self._model(**self._move(dict(inputs))))
+                return {name: value.detach().cpu().clone() for name, value in outputs.items()}
+            except torch.OutOfMemoryError as error:
+                raise MemoryError(str(error)) from error
+
+    def _move(self, value: Any) -> Any:
+        """A copy of an input on the device, floats at the model's precision."""
+        if isinstance(value, torch.Tensor):
+            moved = value.to(self._device, copy=True)
+            return moved.to(self._dtype) if moved.is_floating_point() else moved
+        if isinstance(value, Mapping):
+            return type(value)((key, self._move(child)) for key, child in value.items())
+        if isinstance(value, list | tuple):
+            return type(value)(self._move(child) for child in value)
+        return copy.deepcopy(value)
+
+    def close(self) -> None:
+        """Let the model go."""
+        with self._lock:
+            self._model = None
+            if self._device.type in ("cuda", "xpu"):
+                getattr(torch, self._device.type).empty_cache()
+
+
+def _use_plain_experts(model: torch.nn.Module) -> None:
+    # The grouped product of a mixture of experts has no float64 form; one by one they do.
+    choose = getattr(model, "set_experts_implementation", None)
+    if choose is not None and getattr(model.config, "_experts_implementation", None) is not None:
+        choose("eager")
+
+
+def _full_precision() -> None:
+    # TF32 has 10 bits of significand: a matrix product in it differs from fp32 by 1e-3, ten times
+    # the tolerance.
+    torch.backends.cuda.matmul.allow_tf32 = False
+    torch.backends.cudnn.allow_tf32 = False
+
+
+_REMEDIES = {
+    "cuda": "Install a CUDA build of torch and the NVIDIA driver; nvidia-smi tells if it works",
+    "mps": "It needs macOS on Apple silicon",
+    "xpu": "Install an XPU build of torch and Intel's GPU driver",
+}

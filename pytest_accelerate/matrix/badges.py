@@ -1,0 +1,105 @@
+"""Badges: an SVG of our own drawing, and the JSON of shields.io's endpoint, per column and whole.
+
+They say how many of the cells *that count* pass: cells that are covered by another, skipped or were
+not run say nothing of a backend and are left out of both numbers.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from pathlib import Path
+from xml.sax.saxutils import escape, quoteattr
+
+from pytest_accelerate.matrix.files import write_whole
+from pytest_accelerate.matrix.merge import Matrix, Tally
+from pytest_accelerate.matrix.text import one_line
+
+_COLORS = ((100.0, "brightgreen"), (95.0, "green"), (85.0, "yellowgreen"), (70.0, "yellow"))
+_HEX = {
+    "brightgreen": "#3a8f1f",
+    "green": "#5b8a1c",
+    "yellowgreen": "#7d801a",
+    "yellow": "#946f0a",
+    "orange": "#b45a12",
+    "lightgrey": "#70757b",
+}
+"""Dark enough for white text: 4.5 to 1 at least."""
+
+_NARROW, _WIDE = frozenset("fijlrtI1.,:;|!'()[] /"), frozenset("mwMW%@")
+
+
+@dataclass(frozen=True)
+class Badge:
+    """What a badge says."""
+
+    label: str
+    message: str
+    color: str
+    """One of shields.io's names."""
+
+    @classmethod
+    def of(cls, label: str, tally: Tally) -> Badge:
+        """A badge that says how many of the cells that count pass."""
+        percent = tally.percent
+        if percent is None:
+            return cls(label, "no results", "lightgrey")
+        color = next((color for bound, color in _COLORS if percent >= bound), "orange")
+        return cls(label, f"{tally.passed} / {tally.counted} pass", color)
+
+    def json(self) -> str:
+        """The answer of a shields.io endpoint."""
+        fields = {"schemaVersion": 1, "label": self.label, "message": self.message}
+        return json.dumps({**fields, "color": self.color}, indent=2) + "\n"
+
+    def svg(self) -> str:
+        """A flat badge, 20 pixels high, that needs no font of its own."""
+        label, message = one_line(self.label, 60), one_line(self.message, 60)
+        left, right = _width(label) + 12, _width(message) + 12
+        text = quoteattr(f"{label}: {message}")
+        return (
+            f'<svg xmlns="http://www.w3.org/2000/svg" width="{left + right}" height="20" '
+            f'role="img" aria-label={text}>\n'
+            f"<title>{escape(f'{label}: {message}')}</title>\n"
+            f'<clipPath id="c"><rect width="{left + right}" height="20" rx="4"/></clipPath>\n'
+            f'<g clip-path="url(#c)"><rect width="{left}" height="20" fill="#3b4148"/>'
+            f'<rect x="{left}" width="{right}" height="20" fill="{_HEX[self.color]}"/></g>\n'
+            '<g fill="#fff" font-family="Verdana,DejaVu Sans,sans-serif" font-size="11">'
+            f'<text x="6" y="14" textLength="{left - 12}">{escape(label)}</text>'
+            f'<text x="{left + 6}" y="14" textLength="{right - 12}">{escape(message)}</text></g>\n'
+            "</svg>\n"
+        )
+
+
+def write(matrix: Matrix, folder: Path) -> tuple[Path, ...]:
+    """Write a ``.svg`` and a ``.json`` for every column, and ``all`` for the whole.
+
+    Returns:
+        The paths written.
+
+    Raises:
+        UnwritableMatrix: the file system refuses.
+    """
+    badges = {"all": Badge.of("models", matrix.tally())}
+    for column in matrix.columns:
+        plain = column.precision == "fp32"
+        label = column.hardware if plain else f"{column.hardware} {column.precision}"
+        badges[file_name(column.name)] = Badge.of(label, matrix.tally(column))
+    written = []
+    for name, badge in badges.items():
+        for suffix, text in (("svg", badge.svg()), ("json", badge.json())):
+            written.append(folder / f"{name}.{suffix}")
+            write_whole(written[-1], text)
+    return tuple(written)
+
+
+def file_name(column: str) -> str:
+    """A column's name fit for files: ``openvino:GPU-fp32`` becomes ``openvino.GPU-fp32``."""
+    return re.sub(r"[^0-9A-Za-z._-]", "_", column.replace(":", ".")).lstrip(".")[:100]
+
+
+def _width(text: str) -> int:
+    """Pixels that a text takes in Verdana 11, near enough for ``textLength`` to make it exact."""
+    widths = (4.3 if c in _NARROW else 10.3 if c in _WIDE else 7.0 for c in text)
+    return round(sum(widths))

@@ -1,0 +1,92 @@
+"""What the page shows of one cell when it is opened, for all cells in one compressed block."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import json
+import shlex
+from typing import Any
+
+from pytest_accelerate.cells import ModelCell
+from pytest_accelerate.matrix import figures
+from pytest_accelerate.matrix.merge import Entry, Matrix
+from pytest_accelerate.matrix.store import Run
+from pytest_accelerate.matrix.text import visible
+
+NAME, REASON, TRACEBACK = 200, 2_000, 16_000
+"""Characters shown at most."""
+
+
+def block(matrix: Matrix) -> str:
+    """The details of all cells: JSON, compressed with gzip, in base64.
+
+    Base64 has no character that means something to HTML, so nothing in a result can leave the
+    block; and 800 rows are 20 times smaller than as plain text.
+    """
+    runs = {run.id: index for index, run in enumerate(matrix.runs)}
+    rows = [
+        [_cell(matrix, ModelCell(name, column.hardware, column.precision), runs)
+         for column in matrix.columns]
+        for name in matrix.model_types
+    ]  # fmt: skip
+    data = {"runs": [environment(run) for run in matrix.runs], "rows": rows}
+    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
+    # mtime=0: the same results give the same page.
+    packed = gzip.compress(text.encode("utf-8"), compresslevel=9, mtime=0)
+    return base64.b64encode(packed).decode("ascii")
+
+
+def command(entry: Entry) -> str:
+    """The shell command that runs this cell alone again."""
+    cell = entry.result.cell
+    words = ["pytest", "--models", cell.model_type, "--hardware", cell.hardware]
+    words += ["--precision", cell.precision]
+    weights = entry.result.measures.weights or entry.run.options.get("weights")
+    if isinstance(weights, str) and weights not in ("", "tiny"):
+        words += ["--weights", weights]
+    return visible(shlex.join(words), 2 * NAME)
+
+
+def environment(run: Run) -> list[tuple[str, str]]:
+    """A run's environment as labels and values."""
+    env = run.environment
+    memory = figures.size(env.memory_bytes) if env.memory_bytes else ""
+    pairs = [
+        ("run", run.id),
+        ("started", run.started.replace("T", " ").replace("Z", " UTC")),
+        ("platform", env.platform),
+        ("cpu", f"{env.cpu}, {env.cores} cores"),
+        ("memory", memory),
+        ("python", env.python),
+        *sorted(env.packages.items()),
+        *((name, _option(value)) for name, value in sorted(run.options.items())),
+    ]
+    return [(visible(label, NAME), visible(value, NAME)) for label, value in pairs if value]
+
+
+def _option(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _cell(matrix: Matrix, cell: ModelCell, runs: dict[str, int]) -> dict[str, Any] | None:
+    entry = matrix.entries.get(cell)
+    if entry is None:
+        return None
+    result = entry.result
+    return {
+        "reason": visible(result.reason, REASON),
+        "stages": [
+            [stage.stage, stage.verdict, figures.seconds(stage.seconds),
+             visible(stage.reason, REASON)]
+            for stage in result.stages
+        ],
+        "measures": [
+            [label, visible(figure, NAME)] for label, figure in figures.measures(result.measures)
+        ],
+        "traceback": visible(
+            "\n".join(stage.traceback for stage in result.stages if stage.traceback), TRACEBACK
+        ),
+        "command": command(entry),
+        "run": runs[entry.run.id],
+    }  # fmt: skip

@@ -1,0 +1,94 @@
+"""Figures for people: seconds, bytes, counts, errors, and what a cell shows beside its verdict."""
+
+from __future__ import annotations
+
+from pytest_accelerate.cells import Measures, Result, Verdict
+from pytest_accelerate.matrix.text import one_line
+
+SYMBOLS: dict[Verdict, str] = {
+    Verdict.PASS: "✓",
+    Verdict.PARTIAL: "◐",
+    Verdict.INSENSITIVE: "○",
+    Verdict.MISMATCH: "≠",
+    Verdict.UNSUPPORTED: "✗",
+    Verdict.ERROR: "!",
+    Verdict.OOM: "▲",
+    Verdict.TIMEOUT: "◷",
+    Verdict.CRASH: "↯",
+    Verdict.COVERED: "⊂",
+    Verdict.SKIP: "»",
+    Verdict.NOT_RUN: "·",
+}
+"""A symbol for each verdict, always shown with its word: none in colour, none an emoji."""
+
+_COMPARED = frozenset({Verdict.PASS, Verdict.PARTIAL, Verdict.INSENSITIVE, Verdict.MISMATCH})
+
+
+def beside(result: Result, limit: int = 60) -> str:
+    """What a cell shows beside its verdict: its error against the reference, or the reason."""
+    if result.verdict in _COMPARED:
+        return error(result.measures.max_relative_error)
+    # "covered by bert" stands beside the word "covered".
+    return one_line(result.reason.removeprefix(f"{result.verdict} "), limit)
+
+
+def error(value: float | None) -> str:
+    """``3.1e-07``; ``0`` for equality to the bit."""
+    if value is None:
+        return ""
+    return f"{value:.1e}" if value else "0"
+
+
+def seconds(value: float) -> str:
+    """``850 µs``, ``12.3 ms``, ``4.20 s``, ``3 min 05 s``, ``2 h 10 min``."""
+    if value < 1e-3:
+        return f"{value * 1e6:.0f} µs"
+    if value < 1:
+        return f"{value * 1e3:.3g} ms" if value < 0.9995 else "1.00 s"
+    if value < 60:
+        return f"{value:.3g} s"
+    minutes, rest = divmod(round(value), 60)
+    if minutes < 60:
+        return f"{minutes} min {rest:02d} s"
+    return f"{minutes // 60} h {minutes % 60:02d} min"
+
+
+def size(value: int) -> str:
+    """``850 B``, ``12.3 MiB``, ``1.5 GiB``."""
+    amount = float(value)
+    for unit in ("B", "KiB", "MiB", "GiB"):
+        if abs(amount) < 1024 or unit == "GiB":
+            break
+        amount /= 1024
+    return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
+
+
+def measures(measured: Measures) -> list[tuple[str, str]]:
+    """Everything that was measured of a cell, as labels and figures; what was not is left out."""
+    m = measured
+    latency = ""
+    if m.latency_seconds is not None:
+        hint = " (a hint: other cells ran at the same time)" if m.latency_is_hint else ""
+        latency = f"{seconds(m.latency_seconds)}{hint}"
+    pairs = (
+        ("max relative error", error(m.max_relative_error)),
+        ("tolerance", f"{m.tolerance:g}" if m.tolerance is not None else ""),
+        ("reference", m.reference),
+        ("max absolute error", error(m.max_absolute_error)),
+        ("cosine similarity", f"{m.cosine:.9f}" if m.cosine is not None else ""),
+        ("outputs compared", f"{m.outputs_compared}" if m.outputs_compared is not None else ""),
+        ("worst output", m.worst_output),
+        ("latency of one forward", latency),
+        ("peak memory", size(m.peak_memory_bytes) if m.peak_memory_bytes is not None else ""),
+        ("parameters", f"{m.parameters:,}" if m.parameters is not None else ""),
+        ("modalities fed", ", ".join(m.modalities)),
+        ("model class", m.model_class),
+        ("weights", m.weights),
+        ("path to the hardware", m.path),
+        ("implementation", m.implementation_type),
+        ("device", m.device),
+        ("threads", f"{m.threads}" if m.threads is not None else ""),
+        ("time of the cell", seconds(m.cell_seconds) if m.cell_seconds is not None else ""),
+        ("of it in stages", seconds(m.library_seconds) if m.library_seconds is not None else ""),
+    )
+    return [(label, figure) for label, figure in pairs if figure]

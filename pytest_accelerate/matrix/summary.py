@@ -1,0 +1,83 @@
+"""What the terminal says after a run: counts, the slowest cells, what changed, the page."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from pytest_accelerate.cells import Result, Verdict
+from pytest_accelerate.matrix import figures
+from pytest_accelerate.matrix.diff import render_text
+from pytest_accelerate.matrix.history import History
+from pytest_accelerate.matrix.merge import Matrix, Tally, merge
+from pytest_accelerate.matrix.store import RunRecord
+from pytest_accelerate.matrix.text import one_line
+
+SLOWEST = 10
+NEWS = 10
+"""Cells named at most of each kind of change."""
+
+
+def summarise(history: History, page: Path | None = None) -> list[str]:
+    """Lines of plain text about the newest run.
+
+    Args:
+        history: the run, and all that was known before it.
+        page: the page that shows it.
+    """
+    record = history.newest
+    if record is None:
+        return ["no results"]
+    lines = [*_counts(merge([record])), "", *_slowest(record), "", *_totals(record)]
+    if history.changes is not None:
+        title, *news = render_text(history.changes, NEWS)
+        lines += ["", f"since {history.since}: {title}", *news]
+    if page is not None:
+        lines += ["", f"page: {page}"]
+    return lines
+
+
+def _counts(matrix: Matrix) -> Iterator[str]:
+    tallies = {column.name: matrix.tally(column) for column in matrix.columns}
+    verdicts = [v for v in Verdict if any(tally.verdicts.get(v) for tally in tallies.values())]
+    width = max([len("column"), *map(len, tallies)])
+    yield "  ".join([f"{'column':{width}}", *verdicts, "share"])
+    for name, tally in tallies.items():
+        counts = (f"{tally.verdicts.get(v, 0):>{len(v)}}" for v in verdicts)
+        yield "  ".join([f"{name:{width}}", *counts, _share(tally)])
+
+
+def _share(tally: Tally) -> str:
+    if tally.percent is None:
+        return "-"
+    return f"{tally.percent} % of {tally.counted} tested"
+
+
+def _slowest(record: RunRecord) -> Iterator[str]:
+    yield f"slowest {min(SLOWEST, len(record.results))} cells:"
+    for result in sorted(record.results.values(), key=_seconds, reverse=True)[:SLOWEST]:
+        line = f"  {figures.seconds(_seconds(result)):>12}  {one_line(result.cell.id, 60)}"
+        if result.stages:
+            stage = max(result.stages, key=lambda stage: stage.seconds)
+            line += f"  ({stage.stage} {figures.seconds(stage.seconds)})"
+        yield line
+
+
+def _totals(record: RunRecord) -> Iterator[str]:
+    results = record.results.values()
+    cells, stages = sum(map(_seconds, results)), sum(map(_stage_seconds, results))
+    wall = f" in {figures.seconds(record.seconds)}" if record.seconds is not None else ""
+    partial = f", partial: {record.run.collected} were collected" if record.partial else ""
+    yield f"{len(record.results)} cells{wall}{partial}"
+    if cells:
+        took = f"cells took {figures.seconds(cells)}, their stages {figures.seconds(stages)}"
+        yield f"{took}: {max(0.0, 1 - stages / cells):.0%} outside them"
+
+
+def _seconds(result: Result) -> float:
+    measured = result.measures.cell_seconds
+    return _stage_seconds(result) if measured is None else measured
+
+
+def _stage_seconds(result: Result) -> float:
+    return sum(stage.seconds for stage in result.stages)

@@ -1,0 +1,33 @@
+"""Every model type is accounted for: it runs, is covered by another, or is skipped with a reason."""
+
+from __future__ import annotations
+
+from importlib.util import find_spec
+
+from pytest_accelerate.errors import UnknownModelType
+from pytest_accelerate.zoo.classes import known_types
+from pytest_accelerate.zoo.recipe import Recipe
+from pytest_accelerate.zoo.recipes import recipe_for
+from pytest_accelerate.zoo.specimen import Account, CoveredBy, Runs, Skipped
+
+
+def account(model_type: str) -> Account:
+    """What becomes of a model type, without building anything.
+
+    Raises:
+        UnknownModelType: neither transformers nor an outside recipe has it.
+    """
+    recipe = recipe_for(model_type)
+    if model_type not in known_types() and recipe.build is None:
+        raise UnknownModelType(model_type, known_types())
+    if recipe.covered_by:
+        return CoveredBy(recipe.covered_by, recipe.why)
+    missing = missing_packages(recipe)
+    if missing:
+        return Skipped(f"{recipe.why}: {', '.join(missing)} not installed. {recipe.remedy}")
+    return Runs()
+
+
+def missing_packages(recipe: Recipe) -> tuple[str, ...]:
+    """The packages that ``recipe`` requires and that are not installed."""
+    return tuple(name for name in recipe.requires if find_spec(name) is None)

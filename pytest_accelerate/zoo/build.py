@@ -1,0 +1,160 @@
+"""Build a specimen: config, model, weights, inputs."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import warnings
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import torch
+
+from pytest_accelerate.errors import AccelerateError, NotConstructible
+from pytest_accelerate.zoo.classes import model_class
+from pytest_accelerate.zoo.configs import published_config, tiny_config, walk
+from pytest_accelerate.zoo.initialise import reinitialise
+from pytest_accelerate.zoo.inputs import synthesise
+from pytest_accelerate.zoo.recipe import Recipe
+from pytest_accelerate.zoo.specimen import Specimen
+
+PARAMETER_BUDGET = 20_000_000
+"""Most parameters of a tiny model; past it a recipe must shrink what the rules missed."""
+
+
+def seed_of(model_type: str) -> int:
+    """The seed of a model type's weights and inputs, the same in every process and machine."""
+    return zlib.crc32(model_type.encode())
+
+
+def build(model_type: str, recipe: Recipe, weights: str, checkpoint: str | None) -> Specimen:
+    """Build ``model_type`` at the size that ``weights`` names and feed it.
+
+    Raises:
+        NotConstructible: one line with the type, the class, and what failed.
+    """
+    if recipe.build is not None:
+        return _from_outside(model_type, recipe)
+    kind = model_class(model_type, recipe.model_class)
+    step = "its config cannot be made"
+    try:
+        with _quiet():
+            if weights == "pretrained":
+                step = f"{checkpoint} cannot be loaded"
+                model = _pretrained(kind, checkpoint)
+            else:
+                config = _config(model_type, recipe, weights)
+                step = "it cannot be built"
+                model = _random(model_type, kind, config, weights)
+            step = "its inputs cannot be made"
+            fed = synthesise(model, recipe, seed_of(model_type))
+    except AccelerateError:
+        raise
+    except Exception as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise NotConstructible(f"{model_type} ({kind.__name__}): {step}: {said}") from error
+    return Specimen(
+        model_type=model_type,
+        model=model,
+        inputs=fed.inputs,
+        modalities=fed.modalities,
+        unfed=fed.unfed,
+        weights=weights,
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+    )
+
+
+def _from_outside(model_type: str, recipe: Recipe) -> Specimen:
+    assert recipe.build is not None
+    model, inputs = recipe.build()
+    return Specimen(
+        model_type=model_type,
+        model=model.eval().requires_grad_(False),
+        inputs=inputs,
+        modalities=tuple(sorted({feed.modality for feed in recipe.inputs.values()} - {""})),
+        parameters=sum(parameter.numel() for parameter in model.parameters()),
+    )
+
+
+def _config(model_type: str, recipe: Recipe, weights: str) -> Any:
+    config = (
+        tiny_config(model_type, recipe.config)
+        if weights == "tiny"
+        else published_config(model_type)
+    )
+    if recipe.adjust is not None:
+        recipe.adjust(config)
+    for part in walk(config):
+        if getattr(part, "use_cache", None):
+            part.use_cache = False
+    return config
+
+
+def _random(model_type: str, kind: type[Any], config: Any, weights: str) -> torch.nn.Module:
+    parameters = _count(kind, config)
+    if weights == "tiny" and parameters > PARAMETER_BUDGET:
+        raise NotConstructible(
+            f"{model_type} ({kind.__name__}): {parameters:,} parameters after shrinking, over the "
+            f"budget of {PARAMETER_BUDGET:,}: its recipe must shrink more"
+        )
+    if weights == "published":
+        _refuse_if_too_large(model_type, kind, parameters)
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed_of(model_type))
+        model: torch.nn.Module = kind._from_config(
+            config, attn_implementation="eager", dtype=torch.float32
+        )
+    model.eval().requires_grad_(False)
+    reinitialise(model, seed_of(model_type))
+    return model
+
+
+def _count(kind: type[Any], config: Any) -> int:
+    """Parameters, counted without memory; 0 when the class cannot be built without."""
+    try:
+        with torch.device("meta"):
+            model = kind._from_config(config, dtype=torch.float32)
+    except Exception:
+        # Whatever is wrong with it, the build that follows says so itself.
+        return 0
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def _refuse_if_too_large(model_type: str, kind: type[Any], parameters: int) -> None:
+    needed = parameters * 4 * 5 // 4
+    free = os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    if needed > free:
+        raise NotConstructible(
+            f"{model_type} ({kind.__name__}): {parameters:,} parameters need about "
+            f"{needed / 2**30:.1f} GiB and {free / 2**30:.1f} GiB are free"
+        )
+
+
+def _pretrained(kind: type[Any], checkpoint: str | None) -> torch.nn.Module:
+    model: torch.nn.Module = kind.from_pretrained(
+        checkpoint,
+        use_safetensors=True,
+        trust_remote_code=False,
+        dtype=torch.float32,
+        attn_implementation="eager",
+    )
+    return model.eval().requires_grad_(False)
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Silence what transformers says about configs that nobody wrote; errors still raise."""
+    from transformers.utils import logging
+
+    verbosity = logging.get_verbosity()
+    logging.set_verbosity(logging.CRITICAL)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logging.set_verbosity(verbosity)
+
+
+__all__ = ["Mapping", "build", "seed_of"]

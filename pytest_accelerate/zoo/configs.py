@@ -1,0 +1,174 @@
+"""Configs at the size that a run wants: the published default, or shrunken."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+from pytest_accelerate.zoo import shrink
+from pytest_accelerate.zoo.classes import config_class
+from pytest_accelerate.zoo.tokens import SpecialTokens
+
+_LAYER_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers")
+
+
+def tiny_config(model_type: str, overrides: Mapping[str, Any]) -> Any:
+    """The config of ``model_type``, shrunken, with a recipe's ``overrides`` on top."""
+    return _shrunken(config_class(model_type), {}, overrides, SpecialTokens())
+
+
+def published_config(model_type: str) -> Any:
+    """The default config of ``model_type``: the published architecture at full size."""
+    return config_class(model_type)()
+
+
+def walk(config: Any) -> list[Any]:
+    """A config and all its sub-configs, outermost first."""
+    from transformers import PreTrainedConfig
+
+    found = [config]
+    for value in vars(config).values():
+        if isinstance(value, PreTrainedConfig):
+            found += walk(value)
+    return found
+
+
+def _shrunken(
+    kind: type[Any], preset: Mapping[str, Any], overrides: Mapping[str, Any], tokens: SpecialTokens
+) -> Any:
+    values = _default_values(kind, preset)
+    parts = _parts(kind)
+    kwargs: dict[str, Any] = {}
+    for name, value in values.items():
+        if name not in parts:
+            kwargs[name] = shrink.small(name, value)
+    vocabulary = kwargs.get("vocab_size") or shrink.VOCABULARY
+    for name, value in kwargs.items():
+        kwargs[name] = tokens.small(name, value, vocabulary)
+    _fit_images(kwargs, values)
+    _fit_layers(kind, kwargs, preset)
+    _fit_rope(kind, kwargs, preset)
+    for name, part in parts.items():
+        changes = overrides.get(name, {})
+        if isinstance(changes, Mapping):
+            kwargs[name] = _part(part, values.get(name), changes, tokens)
+    kwargs.update(
+        {name: value for name, value in overrides.items() if name not in parts or not isinstance(value, Mapping)}
+    )
+    return kind(**{name: value for name, value in kwargs.items() if name in values or name in overrides or name in parts})
+
+
+def _part(spec: Any, preset: Any, changes: Mapping[str, Any], tokens: SpecialTokens) -> Any:
+    from transformers import PreTrainedConfig
+
+    if spec.optional and not changes and preset is None:
+        return None
+    given = {**spec.init_kwargs, **(preset if isinstance(preset, Mapping) else {})}
+    model_type = changes.get("model_type", given.pop("model_type", spec.model_type))
+    if issubclass(spec.config_class, PreTrainedConfig):
+        kind = spec.config_class
+    else:
+        kind = config_class(model_type)
+    changes = {name: value for name, value in changes.items() if name != "model_type"}
+    return _shrunken(kind, given, changes, tokens)
+
+
+def _parts(kind: type[Any]) -> Mapping[str, Any]:
+    return {
+        name: spec
+        for name, spec in kind.sub_configs_defaults.items()
+        if hasattr(spec, "init_kwargs")
+    }
+
+
+@cache
+def _common_fields() -> frozenset[str]:
+    from transformers import PreTrainedConfig
+
+    return frozenset(spec.name for spec in dataclasses.fields(PreTrainedConfig))
+
+
+def _default_values(kind: type[Any], preset: Mapping[str, Any]) -> dict[str, Any]:
+    values: dict[str, Any] = {}
+    for spec in dataclasses.fields(kind):
+        if spec.name in _common_fields() or not spec.init:
+            continue
+        if spec.default is not dataclasses.MISSING:
+            values[spec.name] = spec.default
+        elif spec.default_factory is not dataclasses.MISSING:
+            values[spec.name] = spec.default_factory()
+    return {**values, **preset}
+
+
+def _computed(kind: type[Any], preset: Mapping[str, Any]) -> dict[str, Any]:
+    """What the config computes for itself (per-layer lists, rope), from its default size."""
+    try:
+        return dict(vars(kind(**copy.deepcopy(dict(preset)))))
+    except Exception:
+        # Some configs are invalid on their own defaults; their lists are then left to recipes.
+        return {}
+
+
+def _fit_images(kwargs: dict[str, Any], values: Mapping[str, Any]) -> None:
+    size = values.get("image_size")
+    patch = values.get("patch_size", 16)
+    patch = max(patch) if isinstance(patch, list | tuple) else patch
+    if not isinstance(patch, int):
+        return
+    if isinstance(size, int):
+        kwargs["image_size"] = shrink.image_pixels(size, patch)
+    elif isinstance(size, list | tuple) and all(type(side) is int for side in size):
+        kwargs["image_size"] = type(size)(shrink.image_pixels(side, patch) for side in size)
+
+
+def _fit_layers(kind: type[Any], kwargs: dict[str, Any], preset: Mapping[str, Any]) -> None:
+    count = next((name for name in _LAYER_COUNTS if isinstance(kwargs.get(name), int)), None)
+    if count is None:
+        return
+    computed = _computed(kind, preset)
+    total = computed.get(count)
+    lists = {
+        name: list(value)
+        for name, value in computed.items()
+        if name in kwargs and isinstance(value, list | tuple) and len(value) == total and total > 2
+    }
+    if not lists:
+        return
+    kept = shrink.kept_layers(list(lists.values()))
+    kwargs[count] = len(kept)
+    for name, value in lists.items():
+        kwargs[name] = [value[index] for index in kept]
+
+
+def _fit_rope(kind: type[Any], kwargs: dict[str, Any], preset: Mapping[str, Any]) -> None:
+    if "rope_parameters" not in kwargs:
+        return
+    rope = _computed(kind, preset).get("rope_parameters")
+    if not isinstance(rope, Mapping):
+        return
+    width = kwargs.get("hidden_size") or shrink.WIDTH
+    heads = kwargs.get("num_attention_heads") or shrink.HEADS
+    head_dim = kwargs.get("head_dim") or width // heads
+    kwargs["rope_parameters"] = _small_rope(dict(rope), head_dim)
+
+
+def _small_rope(rope: dict[str, Any], head_dim: int) -> dict[str, Any]:
+    half = int(head_dim * rope.get("partial_rotary_factor", 1.0)) // 2
+    for name, value in rope.items():
+        if isinstance(value, Mapping):
+            rope[name] = _small_rope(dict(value), head_dim)
+        elif name.endswith("section") and isinstance(value, list | tuple):
+            rope[name] = _sections(list(value), half)
+        elif name in ("long_factor", "short_factor"):
+            rope[name] = list(value)[:half]
+    return rope
+
+
+def _sections(values: list[int], total: int) -> list[int]:
+    whole = sum(values)
+    parts = [max(1, value * total // whole) if value else 0 for value in values]
+    parts[0] += total - sum(parts)
+    return parts

@@ -1,0 +1,66 @@
+"""How many placeholder tokens the text needs: as many as the model makes features."""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any
+
+import torch
+
+from pytest_accelerate.zoo.inputs.base import BATCH, Feeding
+from pytest_accelerate.zoo.inputs.text import PLACEHOLDERS
+
+_METHODS = {
+    "image": ("get_image_features", "pixel_values"),
+    "video": ("get_video_features", "pixel_values_videos"),
+    "audio": ("get_audio_features", "input_features"),
+}
+
+
+def count(feeding: Feeding) -> None:
+    """Ask the model for its features of what is fed, and note how many tokens they fill."""
+    for modality, (method, carrier) in _METHODS.items():
+        names = PLACEHOLDERS[modality][0]
+        if carrier not in feeding.inputs or not isinstance(feeding.setting(*names), int):
+            continue
+        make = getattr(feeding.model, method, None)
+        if make is None:
+            continue
+        taken = inspect.signature(make).parameters
+        inputs = {name: value for name, value in feeding.inputs.items() if name in taken}
+        with torch.no_grad():
+            rows = _rows(make(**inputs))
+        feeding.placeholders[modality] = _split(rows)
+
+
+def _rows(features: Any) -> list[int]:
+    """Number of feature vectors of each image, video or sound."""
+    if hasattr(features, "pooler_output"):
+        features = features.pooler_output
+    if isinstance(features, torch.Tensor):
+        if features.dim() == 3:
+            return [features.shape[1]] * features.shape[0]
+        return [features.shape[0]]
+    return [sum(_rows(item)) for item in features]
+
+
+def _split(rows: list[int]) -> list[int]:
+    """Spread the features of all items over the rows of the batch, whole items where possible."""
+    if len(rows) % BATCH == 0:
+        each = len(rows) // BATCH
+        return [sum(rows[index * each : (index + 1) * each]) for index in range(BATCH)]
+    total = sum(rows)
+    return [total - total // BATCH, total // BATCH]
+
+
+def mm_token_type_ids(feeding: Feeding) -> torch.Tensor | None:
+    """1 at the placeholders of images, 2 of videos, 3 of sound, 0 elsewhere."""
+    ids = feeding.inputs.get("input_ids")
+    if ids is None:
+        return None
+    kinds = torch.zeros_like(ids)
+    for code, modality in enumerate(("image", "video", "audio"), start=1):
+        token = feeding.setting(*PLACEHOLDERS[modality][0])
+        if isinstance(token, int) and modality in feeding.placeholders:
+            kinds[ids == token] = code
+    return kinds

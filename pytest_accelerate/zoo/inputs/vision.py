@@ -1,0 +1,72 @@
+"""Pixels: whole images, videos, and images packed into rows of patches."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from pytest_accelerate.zoo.inputs.base import BATCH, Feeding, pair
+
+if TYPE_CHECKING:
+    import torch
+
+_PARTS = ("vision", "image", "backbone", "vit", "encoder")
+_VIDEO_PARTS = ("video", "vision")
+
+
+def size(feeding: Feeding) -> tuple[int, int]:
+    """(height, width) in pixels that the vision part expects."""
+    return pair(feeding.setting("image_size", "input_size", within=_PARTS, default=64))
+
+
+def channels(feeding: Feeding) -> int:
+    """Colour channels."""
+    found = feeding.setting("num_channels", "in_channels", "in_chans", within=_PARTS, default=3)
+    return found if isinstance(found, int) else 3
+
+
+def pixel_values(feeding: Feeding) -> torch.Tensor:
+    """(batch, channels, height, width), with frames after the batch, or packed patches."""
+    if feeding.takes("image_grid_thw"):
+        return packed(feeding, "image_grid_thw", frames=1)
+    frames = feeding.setting("num_frames") if _is_video(feeding) else None
+    shape = (channels(feeding), *size(feeding))
+    if isinstance(frames, int):
+        return feeding.normal(BATCH, frames, *shape)
+    return feeding.normal(BATCH, *shape)
+
+
+def pixel_values_videos(feeding: Feeding) -> torch.Tensor:
+    """(batch, frames, channels, height, width), or packed patches."""
+    if feeding.takes("video_grid_thw"):
+        return packed(feeding, "video_grid_thw", frames=2)
+    frames = feeding.setting("num_frames", "frames_per_clip", within=_VIDEO_PARTS, default=4)
+    return feeding.normal(BATCH, int(frames), channels(feeding), *size(feeding))
+
+
+def _is_video(feeding: Feeding) -> bool:
+    return feeding.setting("tubelet_size") is not None or feeding.setting("num_frames") is not None
+
+
+def packed(feeding: Feeding, grid: str, frames: int) -> torch.Tensor:
+    """(patches of all images, channels * frames * patch * patch); puts ``grid`` beside it.
+
+    The images differ in size, so that a model that ignores the grid is found out.
+    """
+    import torch
+
+    patch = pair(feeding.setting("patch_size", within=("vision",), default=14))
+    temporal = feeding.setting("temporal_patch_size", within=("vision",), default=1)
+    merge = feeding.setting("spatial_merge_size", "merge_size", within=("vision",), default=2)
+    merge = pair(merge)[0]
+    grids = torch.tensor([[frames, 2 * merge, 2 * merge], [frames, 2 * merge, 4 * merge]])
+    feeding.inputs[grid] = grids
+    width = channels(feeding) * temporal * patch[0] * patch[1]
+    return feeding.normal(int(grids.prod(-1).sum()), width)
+
+
+def hidden_states(feeding: Feeding) -> torch.Tensor:
+    """Packed patches for a vision tower that takes them under the name ``hidden_states``."""
+    if feeding.takes("grid_thw"):
+        return packed(feeding, "grid_thw", frames=1)
+    width = feeding.setting("hidden_size", "d_model", default=64)
+    return feeding.normal(BATCH, 8, width)

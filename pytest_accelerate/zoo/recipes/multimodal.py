@@ -1,0 +1,7 @@
+"""Recipes: multimodal."""
+
+from __future__ import annotations
+
+from pytest_accelerate.zoo.recipe import Recipe
+
+RECIPES: dict[str, Recipe] = {}

@@ -1,0 +1,72 @@
+"""Badges say how many of the cells that count pass, in files that any name is fit for."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from xml.etree import ElementTree
+
+import pytest
+from matrix_builders import make_matrix, make_result
+
+from pytest_accelerate.cells import Verdict
+from pytest_accelerate.matrix import badges
+from pytest_accelerate.matrix.badges import Badge
+from pytest_accelerate.matrix.merge import Matrix, tally
+
+SVG = "{http://www.w3.org/2000/svg}"
+
+
+def test_every_column_and_the_whole_have_a_badge(tmp_path: Path) -> None:
+    """A device's colon is not in the name of a file, and what does not count is not counted."""
+    matrix = make_matrix(
+        make_result("bert"),
+        make_result("vit", Verdict.COVERED),
+        make_result("bert", Verdict.ERROR, "openvino:GPU"),
+    )
+    written = badges.write(matrix, tmp_path)
+    stems = {"all", "cpu-fp32", "openvino.GPU-fp32"}
+    assert {path.name for path in written} == {f"{s}.{e}" for s in stems for e in ("svg", "json")}
+    assert {path.name for path in tmp_path.iterdir()} == {path.name for path in written}
+    endpoint = json.loads((tmp_path / "cpu-fp32.json").read_text())
+    assert endpoint == {
+        "schemaVersion": 1,
+        "label": "cpu",
+        "message": "1 / 1 pass",
+        "color": "brightgreen",
+    }
+    root = ElementTree.parse(tmp_path / "openvino.GPU-fp32.svg").getroot()
+    assert [text.text for text in root.iter(f"{SVG}text")] == ["openvino:GPU", "0 / 1 pass"]
+
+
+@pytest.mark.parametrize("label", ["</text><script>", "\"&'", "\x00\u202e\udc80", "x" * 10_000])
+def test_hostile_names_stay_text(label: str, tmp_path: Path) -> None:
+    """Any name gives an SVG that parses, with the elements of any other, and a plain file name."""
+    badges.write(make_matrix(make_result(hardware=label)), tmp_path / "badges")
+    files = [path for path in tmp_path.rglob("*.svg") if path.stem != "all"]
+    assert [path.parent for path in files] == [tmp_path / "badges"]
+    tags = [element.tag for element in ElementTree.parse(files[0]).getroot().iter()]
+    plain = ElementTree.fromstring(Badge.of("cpu", tally([])).svg())
+    assert tags == [element.tag for element in plain.iter()]
+
+
+def test_names_cannot_leave_the_folder() -> None:
+    """A name with dots and slashes is no way out."""
+    assert "/" not in badges.file_name("../../etc/passwd")
+    assert not badges.file_name("../x").startswith(".")
+
+
+@pytest.mark.parametrize(
+    ("passed", "failed", "color"),
+    [(1000, 0, "brightgreen"), (9999, 1, "green"), (90, 10, "yellowgreen"), (1, 9, "orange")],
+)
+def test_the_colour_goes_by_the_share(passed: int, failed: int, color: str) -> None:
+    """Only all of them is bright green."""
+    results = [make_result()] * passed + [make_result(verdict=Verdict.ERROR)] * failed
+    assert Badge.of("cpu", tally(results)).color == color
+
+
+def test_nothing_tested_is_said_so() -> None:
+    """No results are no zero percent."""
+    badge = Badge.of("cpu", Matrix().tally())
+    assert (badge.message, badge.color) == ("no results", "lightgrey")

@@ -1,0 +1,130 @@
+"""The ratchet: what is known not to pass, and how it is rewritten."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from matrix_builders import make_result
+
+from pytest_accelerate.cells import ModelCell, Verdict
+from pytest_accelerate.errors import MalformedFile
+from pytest_accelerate.matrix import expectations
+from pytest_accelerate.matrix.expectations import Expectation
+
+BERT, VIT = ModelCell("bert", "cpu"), ModelCell("vit", "cpu")
+
+
+@pytest.fixture
+def path(tmp_path: Path) -> Path:
+    """Where the file is to be."""
+    return tmp_path / "expectations.toml"
+
+
+def test_without_a_file_every_cell_is_expected_to_be_green(path: Path) -> None:
+    """A project starts without expectations."""
+    assert expectations.load(path).expected(BERT) is None
+
+
+def test_an_update_comes_back(path: Path) -> None:
+    """Hardware with a device, names with dots, and hostile reasons survive the file."""
+    hostile = 'a "quote"\n[table]\r\n\x00 \x7f \\ \u2028 \udc80 </script>'
+    results = [
+        make_result("qwen2.5 \"x'", Verdict.UNSUPPORTED, "openvino:GPU", reason=hostile),
+        make_result("bert", Verdict.ERROR),
+    ]
+    updated = expectations.update(path, results)
+    assert set(updated.added) == {result.cell for result in results}
+    loaded = expectations.load(path)
+    assert loaded.expected(BERT) == Expectation(Verdict.ERROR, "")
+    odd = loaded.expected(results[0].cell)
+    assert odd is not None
+    assert odd.verdict is Verdict.UNSUPPORTED
+    assert odd.reason.startswith('a "quote" [table] ')
+    assert "\n" not in odd.reason
+
+
+def test_the_text_is_sorted_and_one_line_a_cell(path: Path) -> None:
+    """A changed cell is one changed line in a diff, whatever the order of the results."""
+    results = [
+        make_result("vit", Verdict.ERROR, "openvino:GPU", reason="why"),
+        make_result("vit", Verdict.ERROR),
+        make_result("bert", Verdict.CRASH),
+    ]
+    expectations.update(path, results)
+    lines = [line for line in path.read_text().splitlines() if line and line[0] != "#"]
+    assert lines == [
+        "[cpu-fp32]",
+        'bert = { verdict = "crash" }',
+        'vit = { verdict = "error" }',
+        '["openvino:GPU-fp32"]',
+        'vit = { verdict = "error", reason = "why" }',
+    ]
+    text = path.read_text()
+    path.unlink()
+    expectations.update(path, reversed(results))
+    assert path.read_text() == text
+
+
+def test_a_partial_run_leaves_other_cells_alone(path: Path) -> None:
+    """Only cells with a result in this run are set or dropped; what was not run is left alone."""
+    expectations.update(
+        path,
+        [make_result(name, Verdict.ERROR) for name in ("bert", "vit", "gpt2", "opt")],
+    )
+    updated = expectations.update(
+        path,
+        [
+            make_result("bert", Verdict.PASS),
+            make_result("gpt2", Verdict.TIMEOUT),
+            make_result("opt", Verdict.NOT_RUN),
+            make_result("t5", Verdict.OOM),
+            make_result("clip", Verdict.SKIP),
+        ],
+    )
+    assert updated.removed == (BERT,)
+    assert updated.changed == (ModelCell("gpt2", "cpu"),)
+    assert updated.added == (ModelCell("t5", "cpu"),)
+    assert str(updated) == "1 added, 1 changed, 1 removed"
+    verdicts = {c.model_type: str(e.verdict) for c, e in expectations.load(path).cells.items()}
+    assert verdicts == {"vit": "error", "gpt2": "timeout", "opt": "error", "t5": "oom"}
+
+
+def test_a_reason_written_by_hand_stays_as_long_as_its_verdict(path: Path) -> None:
+    """People's words are replaced only when what they explain has changed."""
+    path.write_text('[cpu-fp32]\nbert = { verdict = "error", reason = "upstream issue 123" }\n')
+    text = path.read_text()
+    assert not expectations.update(path, [make_result("bert", Verdict.ERROR, reason="new words")])
+    assert path.read_text() == text
+    expectations.update(path, [make_result("bert", Verdict.CRASH, reason="died of SIGSEGV")])
+    assert expectations.load(path).expected(BERT) == Expectation(Verdict.CRASH, "died of SIGSEGV")
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "expected"),
+    [
+        ("[cpu-fp32]\nbert = {", 2, "not TOML"),
+        ('\nbert = { verdict = "error" }', 2, "HARDWARE-PRECISION"),
+        ('[cpu]\nbert = { verdict = "error" }', 1, "HARDWARE-PRECISION"),
+        ('[cpu-fp32]\nbert = "error"', 2, "bert: expected"),
+        ('[cpu-fp32]\nvit = { verdict = "oom" }\nbert = { reason = "x" }', 3, "bert: expected"),
+        ('[cpu-fp32]\nbert = { verdict = "broken" }', 2, "unknown verdict 'broken'; .*timeout"),
+        ('[cpu-fp32]\nbert = { verdict = "pass" }', 2, "a green cell needs no line"),
+        ('[cpu-fp32]\nbert = { verdict = "oom", reason = 5 }', 2, "expected a reason"),
+        ('["openvino:GPU-fp32"]\n"a.b" = { verdict = 5 }', 2, "unknown verdict 5"),
+    ],
+)
+def test_a_malformed_file_is_named_with_its_line(
+    path: Path, text: str, line: int, expected: str
+) -> None:
+    """What cannot be read is told with file, line and what was expected there."""
+    path.write_text(text)
+    with pytest.raises(MalformedFile, match=rf"expectations\.toml:{line}: .*{expected}"):
+        expectations.load(path)
+
+
+def test_bytes_that_are_no_text_are_named(path: Path) -> None:
+    """A binary file gives no traceback from below."""
+    path.write_bytes(b"\xff\xfe\x00")
+    with pytest.raises(MalformedFile, match="cannot be read"):
+        expectations.load(path)
