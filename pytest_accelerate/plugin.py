@@ -131,7 +131,10 @@ class _Controller:
     def pytest_sessionfinish(self) -> Iterator[None]:
         """Close the run once every worker has gone."""
         yield
-        self._recorder.finish()
+        try:
+            self._recorder.finish()
+        except AccelerateError as error:
+            raise pytest.UsageError(str(error)) from error
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the counts, the slowest cells, what changed and where the page is."""

@@ -38,8 +38,7 @@ class Recorder:
         self._started = time.monotonic()
         self._results: list[Result] = []
         self._planned = 0
-        self._updated = ""
-        self._page: Path | None = None
+        self._summary: list[str] = []
 
     def take(self, report: pytest.TestReport) -> None:
         """Write the result that a ``call`` report carries, if it carries one."""
@@ -75,42 +74,34 @@ class Recorder:
         """Close the run, update the expectations if asked to, and write page and badges."""
         if not self._results:
             return
-        seconds = time.monotonic() - self._started
         writer = self._open()
-        writer.end(partial=self.partial, seconds=seconds)
+        writer.end(partial=self.partial, seconds=time.monotonic() - self._started)
         writer.close()
-        from pytest_accelerate.matrix import publish
+        from pytest_accelerate.matrix.history import read_history
+        from pytest_accelerate.matrix.publish import publish
+        from pytest_accelerate.matrix.summary import summarise
 
-        if self._session.options.update_expectations:
-            self._update_expectations()
-        self._page = publish(self._session.options.matrix_dir)
+        options = self._session.options
+        if options.update_expectations:
+            self._summary += self._update_expectations()
+        history = read_history(options.matrix_dir / "results", last=writer.path)
+        self._summary += summarise(history, publish(options.matrix_dir, history))
 
-    def _update_expectations(self) -> None:
+    def _update_expectations(self) -> list[str]:
         from pytest_accelerate.matrix import expectations
 
         path = self._session.options.matrix_dir / "expectations.toml"
-        self._updated = f"{path}: {expectations.update(path, self._results)}"
+        return [f"{path}: {expectations.update(path, self._results)}", ""]
 
     def summarize(self, reporter: pytest.TerminalReporter) -> None:
         """Print the run's summary."""
-        if self._writer is None or self._page is None:
+        if not self._results:
             return
-        from pytest_accelerate.matrix import summary
-
         reporter.section("pytest-accelerate")
-        lines = summary.lines(
-            self._results,
-            run_path=self._writer.path,
-            page=self._page,
-            planned=self._planned,
-            seconds=time.monotonic() - self._started,
-        )
-        for line in lines:
+        for line in self._summary:
             reporter.line(line)
         for name, reason in self._session.plan.missing.items():
             reporter.line(f"not run: hardware {name}: {reason}")
-        if self._updated:
-            reporter.line(self._updated)
 
 
 def describe_run(session: AccelerateSession, planned: int) -> Run:
@@ -123,7 +114,8 @@ def describe_run(session: AccelerateSession, planned: int) -> Run:
         environment=environment.collect(),
         options={
             "hardware": list(session.plan.hardware),
-            "models": list(options.models),
+            # A file of names is told by its name alone: its folder is this machine's business.
+            "models": [_published(name) for name in options.models],
             "precision": list(options.precisions),
             "weights": options.weights,
             "executor": options.executor,
@@ -133,6 +125,10 @@ def describe_run(session: AccelerateSession, planned: int) -> Run:
         collected=planned,
         listed=[kind.name for kind in session.model_types],
     )
+
+
+def _published(pattern: str) -> str:
+    return f"@{Path(pattern[1:]).name}" if pattern.startswith("@") else pattern
 
 
 def _read(text: str) -> _Envelope:

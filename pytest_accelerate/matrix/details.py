@@ -66,7 +66,9 @@ def environment(run: Run) -> list[tuple[str, str]]:
 
 
 def _option(value: Any) -> str:
-    return value if isinstance(value, str) else json.dumps(value)
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return "" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
 def _cell(matrix: Matrix, cell: ModelCell, runs: dict[str, int]) -> dict[str, Any] | None:

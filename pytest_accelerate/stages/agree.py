@@ -12,8 +12,8 @@ from dataclasses import replace
 import torch
 
 from pytest_accelerate import hardware
-from pytest_accelerate.cells import Verdict
 from pytest_accelerate.agreement import compare
+from pytest_accelerate.cells import Verdict
 from pytest_accelerate.stages.base import Context, Outcome, reason_of, verdict_of
 from pytest_accelerate.tolerances import tolerance_of
 from pytest_accelerate.zoo.specimen import Specimen

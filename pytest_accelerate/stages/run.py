@@ -7,8 +7,8 @@ from dataclasses import replace
 
 import torch
 
-from pytest_accelerate.cells import Verdict
 from pytest_accelerate.agreement import compare
+from pytest_accelerate.cells import Verdict
 from pytest_accelerate.stages.base import Context, Outcome
 from pytest_accelerate.tolerances import tolerance_of
 

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from pytest_accelerate.zoo.construct import construct
 from pytest_accelerate.zoo.accounts import account
+from pytest_accelerate.zoo.construct import construct
 from pytest_accelerate.zoo.recipe import Feed, Recipe
 from pytest_accelerate.zoo.recipes import register
 from pytest_accelerate.zoo.specimen import Account, CoveredBy, Runs, Skipped, Specimen

@@ -10,6 +10,7 @@ from typing import Any
 
 from pytest_accelerate.zoo import shrink
 from pytest_accelerate.zoo.classes import config_class
+from pytest_accelerate.zoo.recipes import recipe_for
 from pytest_accelerate.zoo.tokens import SpecialTokens
 
 _LAYER_COUNTS = ("num_hidden_layers", "n_layer", "n_layers", "num_layers", "encoder_layers")
@@ -48,17 +49,30 @@ def _shrunken(
     vocabulary = kwargs.get("vocab_size") or shrink.VOCABULARY
     for name, value in kwargs.items():
         kwargs[name] = tokens.small(name, value, vocabulary)
+    computed = _computed(kind, preset)
+    _fit_heads(kwargs, values, computed)
     _fit_images(kwargs, values)
-    _fit_layers(kind, kwargs, preset)
-    _fit_rope(kind, kwargs, preset)
+    _fit_layers(kwargs, computed)
+    _fit_rope(kind, kwargs, computed)
     for name, part in parts.items():
         changes = overrides.get(name, {})
         if isinstance(changes, Mapping):
             kwargs[name] = _part(part, values.get(name), changes, tokens)
+    _fit_backbone(kwargs)
     kwargs.update(
-        {name: value for name, value in overrides.items() if name not in parts or not isinstance(value, Mapping)}
+        {
+            name: value
+            for name, value in overrides.items()
+            if name not in parts or not isinstance(value, Mapping)
+        }
     )
-    return kind(**{name: value for name, value in kwargs.items() if name in values or name in overrides or name in parts})
+    return kind(
+        **{
+            name: value
+            for name, value in kwargs.items()
+            if name in values or name in overrides or name in parts
+        }
+    )
 
 
 def _part(spec: Any, preset: Any, changes: Mapping[str, Any], tokens: SpecialTokens) -> Any:
@@ -73,6 +87,7 @@ def _part(spec: Any, preset: Any, changes: Mapping[str, Any], tokens: SpecialTok
     else:
         kind = config_class(model_type)
     changes = {name: value for name, value in changes.items() if name != "model_type"}
+    changes = {**recipe_for(kind.model_type).config, **changes}
     return _shrunken(kind, given, changes, tokens)
 
 
@@ -124,35 +139,90 @@ def _fit_images(kwargs: dict[str, Any], values: Mapping[str, Any]) -> None:
         kwargs["image_size"] = type(size)(shrink.image_pixels(side, patch) for side in size)
 
 
-def _fit_layers(kind: type[Any], kwargs: dict[str, Any], preset: Mapping[str, Any]) -> None:
-    count = next((name for name in _LAYER_COUNTS if isinstance(kwargs.get(name), int)), None)
+def _fit_heads(
+    kwargs: dict[str, Any], values: Mapping[str, Any], computed: Mapping[str, Any]
+) -> None:
+    for name, value in shrink.FILL.items():
+        if name in kwargs and kwargs[name] is None and computed.get(name, 0) is None:
+            kwargs[name] = value
+    # Latent attention has as many key as query heads; grouped attention keeps its groups.
+    heads, groups = values.get("num_attention_heads"), values.get("num_key_value_heads")
+    if isinstance(heads, int) and heads == groups:
+        kwargs["num_key_value_heads"] = kwargs["num_attention_heads"]
+
+
+def _fit_layers(kwargs: dict[str, Any], computed: Mapping[str, Any]) -> None:
+    count = next((name for name in _LAYER_COUNTS if type(kwargs.get(name)) is int), None)
     if count is None:
         return
-    computed = _computed(kind, preset)
+    stages = _fit_stages(kwargs, count)
     total = computed.get(count)
+    if not isinstance(total, int) or total <= shrink.LAYERS:
+        return
     lists = {
         name: list(value)
         for name, value in computed.items()
-        if name in kwargs and isinstance(value, list | tuple) and len(value) == total and total > 2
+        if name in kwargs and isinstance(value, list | tuple) and len(value) == total
     }
     if not lists:
         return
-    kept = shrink.kept_layers(list(lists.values()))
+    kept = shrink.kept_layers(list(lists.values()), at_least=stages)
     kwargs[count] = len(kept)
     for name, value in lists.items():
         kwargs[name] = [value[index] for index in kept]
 
 
-def _fit_rope(kind: type[Any], kwargs: dict[str, Any], preset: Mapping[str, Any]) -> None:
+def _fit_stages(kwargs: dict[str, Any], count: str) -> int:
+    """Move the layers that a backbone puts out into the few that are left; returns how many."""
+    layers: int = kwargs[count]
+    for name in ("out_indices", "_out_indices"):
+        if kwargs.get(name):
+            layers = max(layers, len(kwargs[name]))
+            kwargs[name] = list(range(layers - len(kwargs[name]) + 1, layers + 1))
+    for name in ("out_features", "_out_features"):
+        if kwargs.get(name):
+            layers = max(layers, len(kwargs[name]))
+            first = layers - len(kwargs[name]) + 1
+            kwargs[name] = [f"stage{index}" for index in range(first, layers + 1)]
+    kwargs[count] = layers
+    return layers
+
+
+def _fit_backbone(kwargs: dict[str, Any]) -> None:
+    """Tell a detector the widths of the feature maps that its shrunken backbone puts out."""
+    backbone = kwargs.get("backbone_config")
+    widths = kwargs.get("encoder_in_channels")
+    found = backbone_channels(backbone) if widths and backbone is not None else None
+    if found and len(found) >= len(widths):
+        kwargs["encoder_in_channels"] = type(widths)(found[-len(widths) :])
+
+
+def backbone_channels(config: Any) -> list[int] | None:
+    """The widths of a backbone's feature maps, or ``None`` where transformers has no such class."""
+    import torch
+    from transformers import AutoBackbone
+
+    try:
+        with torch.device("meta"):
+            return list(AutoBackbone.from_config(config).channels)
+    except (ValueError, ImportError, KeyError, AttributeError):
+        return None
+
+
+def _fit_rope(kind: type[Any], kwargs: dict[str, Any], computed: Mapping[str, Any]) -> None:
     if "rope_parameters" not in kwargs:
         return
-    rope = _computed(kind, preset).get("rope_parameters")
+    rope = computed.get("rope_parameters")
     if not isinstance(rope, Mapping):
         return
     width = kwargs.get("hidden_size") or shrink.WIDTH
     heads = kwargs.get("num_attention_heads") or shrink.HEADS
     head_dim = kwargs.get("head_dim") or width // heads
-    kwargs["rope_parameters"] = _small_rope(dict(rope), head_dim)
+    rope = dict(rope)
+    if "mrope_section" in getattr(kind, "ignore_keys_at_rope_validation", ()):
+        for part in [value for value in rope.values() if isinstance(value, dict)] or [rope]:
+            part.setdefault("mrope_section", [2, 1, 1])
+    kwargs["rope_parameters"] = _small_rope(rope, head_dim)
 
 
 def _small_rope(rope: dict[str, Any], head_dim: int) -> dict[str, Any]:

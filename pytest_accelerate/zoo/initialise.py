@@ -37,7 +37,7 @@ def _redraw(
         return
     low, high = parameter.aminmax()
     constant = bool(low == high)
-    if constant and abs(float(high)) == 1.0 or (constant and 0 < abs(float(high)) < 0.2):
+    if (constant and abs(float(high)) == 1.0) or (constant and 0 < abs(float(high)) < 0.2):
         parameter.normal_(1.0, 0.1, generator=generator)
     elif max(abs(float(low)), abs(float(high))) < _UNHEARD:
         parameter.normal_(0.0, 0.1, generator=generator)

@@ -36,48 +36,88 @@ _INTEGERS: tuple[tuple[str, Rule], ...] = (
     (r"(token|pad|bos|eos|cls|sep|mask|unk)_(id|index|idx)s?$", lambda value: value),
     (r"(kernel|stride|padding|dilation|groups?$|_factor$|_ratio$|_rate$|_bins$)", lambda v: v),
     (r"(vocab_size|^n_vocab|vocab_size_per_layer_input)$", _at_most(VOCABULARY)),
-    (r"(key_value_heads|kv_heads|linear_num_key_heads|num_global_key_value_heads)$", _key_value_heads),
+    (
+        r"(key_value_heads|kv_heads|linear_num_key_heads|num_global_key_value_heads)$",
+        _key_value_heads,
+    ),
     (r"mamba_(n|num)_heads$", _exactly(8)),
     (r"linear_(num_)?(value_)?(num_)?heads$", _at_most(HEADS)),
     (r"(^|_)(attention_)?heads?$|n_head$|n_heads$", _at_most(HEADS)),
     (r"(qk_rope_head_dim|rotary_dim)$", _at_most(8)),
     (r"qk_nope_head_dim$", _at_most(8)),
     (r"qk_head_dim$", _at_most(16)),
-    (r"(head_dim|d_head|d_kv|dim_head|attention_head_size|head_size|key_head_dim|mamba_d_head|_head_dim)$",
-     _at_most(HEAD_DIM)),
+    (
+        r"(head_dim|d_head|d_kv|dim_head|attention_head_size|head_size|key_head_dim|mamba_d_head|_head_dim)$",
+        _at_most(HEAD_DIM),
+    ),
     (r"(lora_rank|_rank)$", _at_most(16)),
     (r"(d_state|state_size|ssm_state_size)$", _at_most(16)),
-    (r"(experts_per_tok(en)?|moe_topk|moe_k|top_k_experts|num_experts_per_tok|num_selected_experts|top_k)$",
-     _at_most(2)),
+    (
+        r"(experts_per_tok(en)?|moe_topk|moe_k|top_k_experts|num_experts_per_tok|num_selected_experts|top_k)$",
+        _at_most(2),
+    ),
     (r"(num_experts|routed_experts|local_experts|moe_num_experts|num_moe_experts)$", _at_most(4)),
     (r"^n_group$", _at_most(2)),
     (r"^(topk_group)$", _at_most(1)),
     (r"(shared_experts)$", _at_most(1)),
-    (r"(first_k_dense_replace|num_dense_layers|insert_layer_id|num_nextn_predict_layers)$", _at_most(1)),
+    (
+        r"(first_k_dense_replace|num_dense_layers|insert_layer_id|num_nextn_predict_layers)$",
+        _at_most(1),
+    ),
     (r"(num_kv_shared_layers)$", _at_most(0)),
-    (r"(hidden_layers|_layers|^n_layers?|^layers|^num_layers|^depth|_depth|encoder_blocks|num_blocks)$",
-     _at_most(LAYERS)),
-    (r"(intermediate_size|ffn_dim|ffn_hidden_size|mlp_dim|d_ff|dff|d_inner|dim_ff|n_inner|"
-     r"feedforward_dim|feed_forward_size|linear_units|mlp_hidden_size|feedforward|inner_dim|"
-     r"intermediate_dim|feed_forward_hidden_size)$", _at_most(INTERMEDIATE)),
-    (r"(max_position_embeddings|n_positions|max_positions|max_seq_len|max_source_positions|"
-     r"max_target_positions|n_ctx|max_sequence_length|max_pos_emb)$", _at_most(256)),
+    (
+        r"(hidden_layers|_layers|^n_layers?|^layers|^num_layers|^depth|_depth|encoder_blocks|num_blocks)$",
+        _at_most(LAYERS),
+    ),
+    (
+        r"(intermediate_size|ffn_dim|ffn_hidden_size|mlp_dim|d_ff|dff|d_inner|dim_ff|n_inner|"
+        r"feedforward_dim|feed_forward_size|linear_units|mlp_hidden_size|feedforward|inner_dim|"
+        r"intermediate_dim|feed_forward_hidden_size)$",
+        _at_most(INTERMEDIATE),
+    ),
+    (r"max_source_positions$", _at_most(32)),
+    (
+        r"(max_position_embeddings|n_positions|max_positions|max_seq_len|"
+        r"max_target_positions|n_ctx|max_sequence_length|max_pos_emb)$",
+        _at_most(256),
+    ),
     (r"max_2d_position_embeddings$", _at_most(128)),
-    (r"(sliding_window|attention_window|local_attention|sliding_window_size|attention_chunk_size)$",
-     _at_most(8)),
+    (r"^window_size$", _at_most(2)),
+    (
+        r"(sliding_window|attention_window|local_attention|sliding_window_size|attention_chunk_size)$",
+        _at_most(8),
+    ),
     (r"(chunk_size)$", _at_most(16)),
     (r"^(num_queries|two_stage_num_proposals)$", _at_most(12)),
     (r"(query_tokens|num_latents|n_latents|latent_query_num|num_query)$", _at_most(4)),
     (r"(codebook_size|num_embeddings|hash_buckets|encoder_hash_byte_group_vocab)$", _at_most(64)),
-    (r"(hidden_size|_hidden_dim|^hidden_dim|d_model|^embed_dim|_embed_dim|n_embd|emb_dim|^dim|"
-     r"projection_dim|project_dim|embedding_size|embedding_dim|out_hidden_size|pooler_output_size|"
-     r"output_hidden_size|projection_size|fpn_hidden_size|codevector_dim|codebook_dim|"
-     r"output_channels|conv_out_dim|width|embeds?_hidden_size|word_embed_proj_dim|"
-     r"classifier_proj_size|decoder_hidden_size|mask_feature_size|lru_width|output_dim|"
-     r"d_embed|hidden_channels|upsample_initial_channel|d_latents|vector_quantization_hidden_dimension|"
-     r"feature_size|adapter_out_dim|output_proj_dims|head_hidden_size|reassemble_hidden_size)$",
-     _at_most(WIDTH)),
+    (
+        r"(hidden_size|_hidden_dim|^hidden_dim|d_model|^embed_dim|_embed_dim|n_embd|emb_dim|^dim|"
+        r"projection_dim|project_dim|embedding_size|embedding_dim|out_hidden_size|pooler_output_size|"
+        r"output_hidden_size|projection_size|fpn_hidden_size|codevector_dim|codebook_dim|"
+        r"output_channels|conv_out_dim|width|embeds?_hidden_size|word_embed_proj_dim|"
+        r"classifier_proj_size|decoder_hidden_size|mask_feature_size|lru_width|output_dim|"
+        r"d_embed|hidden_channels|upsample_initial_channel|d_latents|vector_quantization_hidden_dimension|"
+        r"feature_size|adapter_out_dim|output_proj_dims|head_hidden_size|reassemble_hidden_size)$",
+        _at_most(WIDTH),
+    ),
 )
+FILL: dict[str, int] = {
+    "vocab_size": VOCABULARY,
+    "head_dim": HEAD_DIM,
+    "num_key_value_heads": HEADS,
+    "num_experts": 4,
+    "n_routed_experts": 4,
+    "n_shared_experts": 1,
+    "num_experts_per_tok": 2,
+    "top_k_experts": 2,
+    "moe_intermediate_size": 32,
+    "n_group": 1,
+    "topk_group": 1,
+    "prediction_length": 4,
+}
+"""For what checkpoints say and defaults leave ``None``."""
+
 _INTEGER_RULES = tuple((re.compile(pattern), rule) for pattern, rule in _INTEGERS)
 
 _PER_STAGE_WIDTHS = re.compile(

@@ -43,6 +43,10 @@ GENERIC: Mapping[str, Feed] = {
     "pixel_values_videos": Feed(vision.pixel_values_videos, "video"),
     "input_features": Feed(audio.input_features, "audio"),
     "input_values": Feed(audio.input_values, "audio"),
+    "input_features_mask": Feed(audio.input_features_mask),
+    "feature_attention_mask": Feed(audio.input_features_mask),
+    "image_sizes": Feed(vision.image_sizes),
+    "pixel_attention_mask": Feed(vision.pixel_attention_mask),
 }
 """Carriers that are made before the text, which holds their placeholders."""
 
@@ -51,9 +55,11 @@ AFTER_TEXT: Mapping[str, Feed] = {
     "mm_token_type_ids": Feed(placeholders.mm_token_type_ids),
     "decoder_input_ids": Feed(text.decoder_input_ids, "text"),
     "decoder_attention_mask": Feed(
-        lambda feeding: feeding.mask(feeding.inputs["decoder_input_ids"].shape[1], 2)
-        if "decoder_input_ids" in feeding.inputs
-        else None
+        lambda feeding: (
+            feeding.mask(feeding.inputs["decoder_input_ids"].shape[1], 2)
+            if "decoder_input_ids" in feeding.inputs
+            else None
+        )
     ),
 }
 
@@ -97,7 +103,11 @@ def synthesise(model: torch.nn.Module, recipe: Recipe, seed: int) -> Fed:
             feed(name, how)
     for name, how in _REQUIRED.items():
         parameter = feeding.parameters.get(name)
-        if parameter is not None and parameter.default is parameter.empty and name not in feeding.inputs:
+        if (
+            parameter is not None
+            and parameter.default is parameter.empty
+            and name not in feeding.inputs
+        ):
             feed(name, how)
     wanted = {
         modality

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import torch
 
 from pytest_accelerate.zoo.inputs.base import BATCH, Feeding
-
-if TYPE_CHECKING:
-    import torch
 
 _PARTS = ("audio", "speech", "encoder")
 FRAMES = 64
@@ -17,13 +14,47 @@ SAMPLES = 2560
 def input_features(feeding: Feeding) -> torch.Tensor:
     """A spectrogram: (batch, mel bins, frames) where positions are fixed, else frames first."""
     bins = feeding.setting(
-        "num_mel_bins", "input_feat_per_channel", "feature_size", "mel_bins", "input_feat_size",
-        "feature_projection_input_dim", "input_dim", "input_size", within=_PARTS, default=80,
+        "num_mel_bins",
+        "input_feat_per_channel",
+        "feature_size",
+        "mel_bins",
+        "input_feat_size",
+        "feature_projection_input_dim",
+        "input_dim",
+        "input_size",
+        within=_PARTS,
+        default=80,
     )
     positions = feeding.setting("max_source_positions", within=_PARTS)
-    if isinstance(positions, int) and feeding.setting("num_mel_bins", within=_PARTS):
-        return feeding.normal(BATCH, bins, 2 * positions)
-    return feeding.normal(BATCH, FRAMES, bins)
+    frames = 2 * positions if isinstance(positions, int) else FRAMES
+    if _channels_first(feeding, bins):
+        return feeding.normal(BATCH, bins, frames)
+    return feeding.normal(BATCH, frames, bins)
+
+
+def _channels_first(feeding: Feeding, bins: int) -> bool:
+    """Whether the first layer that takes mel bins is a convolution along time."""
+    for module in feeding.model.modules():
+        if isinstance(module, torch.nn.Conv1d) and module.in_channels == bins:
+            return True
+        if isinstance(module, torch.nn.Linear | torch.nn.LayerNorm | torch.nn.Conv2d):
+            width = module.weight.shape[-1 if module.weight.dim() < 4 else 1]
+            if width in (bins, 1):
+                return False
+    return False
+
+
+def input_features_mask(feeding: Feeding) -> torch.Tensor | None:
+    """(batch, frames): ones for sound, zeros for the padding at the end of the last row."""
+    features = feeding.inputs.get("input_features")
+    if features is None:
+        return None
+    frames = features.shape[-1] if _frames_last(feeding, features) else features.shape[1]
+    return feeding.mask(frames, frames // 4)
+
+
+def _frames_last(feeding: Feeding, features: torch.Tensor) -> bool:
+    return features.dim() == 3 and _channels_first(feeding, features.shape[1])
 
 
 def input_values(feeding: Feeding) -> torch.Tensor:

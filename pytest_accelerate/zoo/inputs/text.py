@@ -48,7 +48,9 @@ def words(feeding: Feeding, *shape: int, vocabulary: int | None = None) -> torch
     """Ordinary token ids: in the vocabulary and without a special meaning."""
     import torch
 
-    size = vocabulary or feeding.setting("vocab_size", "n_vocab", within=("text", "llm"), default=32)
+    size = vocabulary or feeding.setting(
+        "vocab_size", "n_vocab", within=("text", "llm"), default=32
+    )
     special = special_ids(feeding)
     ordinary = [token for token in range(min(3, size - 1), size) if token not in special]
     choices = torch.tensor(ordinary or [size - 1])

@@ -26,8 +26,9 @@ def channels(feeding: Feeding) -> int:
 
 def pixel_values(feeding: Feeding) -> torch.Tensor:
     """(batch, channels, height, width), with frames after the batch, or packed patches."""
-    if feeding.takes("image_grid_thw"):
-        return packed(feeding, "image_grid_thw", frames=1)
+    for grid in ("image_grid_thw", "grid_thw"):
+        if feeding.takes(grid):
+            return packed(feeding, grid, frames=1)
     frames = feeding.setting("num_frames") if _is_video(feeding) else None
     shape = (channels(feeding), *size(feeding))
     if isinstance(frames, int):
@@ -38,7 +39,7 @@ def pixel_values(feeding: Feeding) -> torch.Tensor:
 def pixel_values_videos(feeding: Feeding) -> torch.Tensor:
     """(batch, frames, channels, height, width), or packed patches."""
     if feeding.takes("video_grid_thw"):
-        return packed(feeding, "video_grid_thw", frames=2)
+        return packed(feeding, "video_grid_thw", frames=1)
     frames = feeding.setting("num_frames", "frames_per_clip", within=_VIDEO_PARTS, default=4)
     return feeding.normal(BATCH, int(frames), channels(feeding), *size(feeding))
 
@@ -70,3 +71,20 @@ def hidden_states(feeding: Feeding) -> torch.Tensor:
         return packed(feeding, "grid_thw", frames=1)
     width = feeding.setting("hidden_size", "d_model", default=64)
     return feeding.normal(BATCH, 8, width)
+
+
+def image_sizes(feeding: Feeding) -> torch.Tensor:
+    """(height, width) of each image in pixels."""
+    import torch
+
+    return torch.tensor([size(feeding)] * BATCH)
+
+
+def pixel_attention_mask(feeding: Feeding) -> torch.Tensor | None:
+    """Ones for real pixels, of the shape of ``pixel_values`` without its channels."""
+    import torch
+
+    pixels = feeding.inputs.get("pixel_values")
+    if pixels is None or pixels.dim() < 4:
+        return None
+    return torch.ones((*pixels.shape[:-3], *pixels.shape[-2:]), dtype=torch.int64)

@@ -14,7 +14,8 @@ from pytest_accelerate.errors import UsageError
 from pytest_accelerate.zoo.recipe import Recipe
 
 _OWN = tuple(
-    f"{__name__}.{name}" for name in ("text", "vision", "audio", "multimodal", "timeseries", "parts")
+    f"{__name__}.{name}"
+    for name in ("text", "vision", "audio", "multimodal", "timeseries", "parts")
 )
 _outside: dict[str, Mapping[str, Recipe]] = {}
 
