@@ -130,6 +130,8 @@ class Measures:
     worst_output: str = ""
     path: str = ""
     """How the model reached the hardware: ``eager``, ``trace``, ``export``."""
+    path_reason: str = ""
+    """Why a cheaper path was not taken, or what the path taken disagrees by."""
     modalities: tuple[str, ...] = ()
     """The modalities fed, of ``text image video audio timeseries boxes points masks ...``."""
     model_class: str = ""

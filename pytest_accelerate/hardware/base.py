@@ -28,6 +28,8 @@ class LoadedModel(Protocol):
 
     path: str
     """How it got there: ``eager``, ``trace``, ``export``."""
+    path_reason: str
+    """Why a cheaper path was not taken, or what this one disagrees by; empty for the cheapest."""
 
     def run(self, inputs: Mapping[str, Any]) -> dict[str, torch.Tensor]:
         """Run one forward pass, finished when this returns.

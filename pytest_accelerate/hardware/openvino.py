@@ -22,7 +22,7 @@ from typing import Any
 import torch
 
 from pytest_accelerate.agreement import Agreement, compare
-from pytest_accelerate.errors import MissingPackage, UnknownPrecision
+from pytest_accelerate.errors import MissingPackage, NotConstructible, UnknownPrecision
 from pytest_accelerate.hardware.base import Availability
 from pytest_accelerate.hardware.outputs import flatten
 from pytest_accelerate.tolerances import tolerance_of
@@ -78,9 +78,7 @@ class OpenVINOHardware:
         """
         if precision not in _HINTS:
             raise UnknownPrecision(precision, self.precisions, self.name)
-        with torch.no_grad():
-            reference = flatten(specimen.model(**dict(specimen.inputs)))
-        reference = {name: value.clone() for name, value in reference.items()}
+        reference = _eager_outputs(specimen)
         failures: dict[str, BaseException] = {}
         disagreeing: OpenVINOModel | None = None
         for path, convert in _PATHS.items():
@@ -161,6 +159,20 @@ class OpenVINOModel:
         with self._lock:
             self._idle.clear()
             self._compiled = None
+
+
+def _eager_outputs(specimen: Specimen) -> dict[str, torch.Tensor]:
+    """What the model itself answers; that it does not run at all is no matter of OpenVINO's."""
+    try:
+        with torch.no_grad():
+            outputs = flatten(specimen.model(**dict(specimen.inputs)))
+    except MemoryError:
+        raise
+    except Exception as error:
+        raise NotConstructible(
+            f"{specimen.model_type} does not run on the CPU either: {type(error).__name__}: {error}"
+        ) from error
+    return {name: value.clone() for name, value in outputs.items()}
 
 
 def _why(failures: Mapping[str, BaseException], disagreeing: OpenVINOModel | None) -> str:

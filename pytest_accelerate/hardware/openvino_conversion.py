@@ -7,9 +7,8 @@ graph does not use, so positions mean nothing.
 from __future__ import annotations
 
 import contextlib
-import copy
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,10 +17,11 @@ import openvino
 import torch
 from numpy.typing import NDArray
 
+from pytest_accelerate.hardware.openvino_inputs import Inputs, Preparation
+from pytest_accelerate.hardware.openvino_tracing import Traceable
 from pytest_accelerate.hardware.outputs import flatten
 from pytest_accelerate.zoo.specimen import Specimen
 
-Inputs = Mapping[str, Any]
 Tensors = Mapping[str, torch.Tensor]
 
 
@@ -36,8 +36,8 @@ class Conversion:
     path: str
     model: Any
     """``openvino.Model``."""
-    prepare: Callable[[Inputs], Tensors]
-    """From forward's keyword arguments to tensors by the names under which ports know them."""
+    preparation: Preparation
+    """From forward's keyword arguments to the tensors that ports take."""
     ports: Mapping[str, str]
     """Name of an input tensor: name of the port that takes it."""
     outputs: Mapping[str, torch.dtype]
@@ -47,7 +47,7 @@ class Conversion:
 
     def feed(self, inputs: Inputs) -> dict[str, NDArray[Any]]:
         """Arrays by port."""
-        tensors = self.prepare(inputs)
+        tensors = self.preparation.tensors(inputs)
         return {
             port: tensors[name].detach().contiguous().numpy() for name, port in self.ports.items()
         }
@@ -61,52 +61,20 @@ class Conversion:
         return {name: named[name] for name in self.order}
 
 
-class _Flat(torch.nn.Module):
-    """The model with tensors in and tensors out, positions instead of names: what a trace takes."""
-
-    def __init__(self, model: torch.nn.Module, inputs: Inputs) -> None:
-        super().__init__()
-        self.model = model
-        self.inputs = inputs
-        self.names = list(flatten(dict(inputs)))
-
-    def forward(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
-        replaced = _replace("", dict(self.inputs), dict(zip(self.names, tensors, strict=True)))
-        outputs = flatten(self.model(**replaced))
-        # An output that is an input, or another output, would be one port for both.
-        return tuple(value.clone() for value in outputs.values())
-
-
-def _replace(name: str, value: Any, tensors: Tensors) -> Any:
-    """``value`` with each of its tensor leaves replaced by the one of the same name."""
-    if isinstance(value, torch.Tensor):
-        return tensors[name]
-    prefix = f"{name}." if name else ""
-    if isinstance(value, Mapping):
-        return {key: _replace(f"{prefix}{key}", child, tensors) for key, child in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(
-            _replace(f"{prefix}{index}", child, tensors) for index, child in enumerate(value)
-        )
-    return value
-
-
 def trace(specimen: Specimen, reference: Tensors) -> Conversion:
     """Trace the model on its inputs and convert what was seen."""
-    flat = _Flat(specimen.model, specimen.inputs)
-    examples = tuple(value.clone() for value in flatten(dict(specimen.inputs)).values())
+    preparation = Preparation.of(specimen.model, specimen.inputs)
+    traceable = Traceable(specimen.model, preparation.complete(specimen.inputs))
     with _for_tracing(specimen.model), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # check_trace would run the model twice more; the converted graph is compared anyway.
-        traced = torch.jit.trace(flat, examples, check_trace=False, strict=False)
-        shapes = [openvino.PartialShape(list(value.shape)) for value in examples]
-        model = openvino.convert_model(traced, input=shapes)
-    graph_names = [value.debugName() for value in list(traced.graph.inputs())[1:]]
+        shapes = [list(value.shape) for value in flatten(traceable.inputs).values()]
+        model = openvino.convert_model(traceable.trace(), input=shapes)
+    known = dict(zip(traceable.port_names, traceable.names, strict=True))
     return Conversion(
         path="trace",
         model=model,
-        prepare=lambda inputs: flatten(dict(inputs)),
-        ports=_match_ports(model, dict(zip(graph_names, flat.names, strict=True))),
+        preparation=preparation,
+        ports=_match_ports(model, known),
         outputs=_by_position(model, reference),
         order=tuple(reference),
     )
@@ -115,39 +83,25 @@ def trace(specimen: Specimen, reference: Tensors) -> Conversion:
 def export(specimen: Specimen, reference: Tensors) -> Conversion:
     """Convert by transformers' exporter."""
     from transformers.exporters.exporter_openvino import OpenVINOConfig, OpenVINOExporter
-    from transformers.exporters.utils import get_leaf_tensors
 
-    prepare = _preparation(specimen.model)
-    sample = prepare(specimen.inputs)
+    preparation = Preparation.of(specimen.model, specimen.inputs)
+    sample = preparation.complete(specimen.inputs)
     with _for_tracing(specimen.model), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        # The exporter changes the inputs that it is given.
         model, _ = OpenVINOExporter().export_program(
-            specimen.model,
-            copy.deepcopy(sample),
-            config=OpenVINOConfig(dynamic=False, stateful=False),
+            specimen.model, sample, config=OpenVINOConfig(dynamic=False, stateful=False)
         )
-    known = {name: name for name in get_leaf_tensors(sample)}
+    known = {name: name for name in flatten(preparation.complete(specimen.inputs))}
+    # The exporter's name for an input that an output is named like.
     known |= {f"input.{name}": name for name in known}
     return Conversion(
         path="export",
         model=model,
-        prepare=lambda inputs: get_leaf_tensors(prepare(inputs)),
+        preparation=preparation,
         ports=_match_ports(model, known),
         outputs=_by_name(model, reference),
         order=tuple(reference),
     )
-
-
-def _preparation(model: torch.nn.Module) -> Callable[[Inputs], dict[str, Any]]:
-    """What the exporter does to a model's inputs before it looks at them."""
-    from transformers.exporters.utils import prepare_for_export
-
-    def prepare(inputs: Inputs) -> dict[str, Any]:
-        _, prepared, _ = prepare_for_export(model, copy.deepcopy(dict(inputs)))
-        return dict(prepared)
-
-    return prepare
 
 
 @contextlib.contextmanager

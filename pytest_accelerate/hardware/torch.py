@@ -81,6 +81,7 @@ class TorchModel:
     """A model on a torch device."""
 
     path = "eager"
+    path_reason = ""
 
     def __init__(self, model: torch.nn.Module, device: torch.device, dtype: torch.dtype) -> None:
         self._model: torch.nn.Module | None = model

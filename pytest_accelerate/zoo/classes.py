@@ -74,10 +74,11 @@ def model_class(model_type: str, preferred: str = "") -> type[Any]:
     config = config_class(model_type)
     names = [preferred] if preferred else _mapped_names(model_type)
     module = _modeling_module(model_type, config, needed=not names)
-    for name in names:
-        found = _named(name, module)
-        if found is not None:
-            return found
+    mapped = [found for found in (_named(name, module) for name in names) if found is not None]
+    if mapped:
+        # Some base models are built from a part of the config: musicgen's from its decoder's.
+        own = [found for found in mapped if issubclass(config, found.config_class or object)]
+        return (own or mapped)[0]
     if preferred:
         raise NotConstructible(f"{model_type}: transformers has no class {preferred}")
     candidates = _declaring(config, module)

@@ -50,8 +50,11 @@ def _shrunken(
     for name, value in kwargs.items():
         kwargs[name] = tokens.small(name, value, vocabulary)
     computed = _computed(kind, preset)
+    for name, value in kwargs.items():
+        if value is None and isinstance(computed.get(name), list | tuple):
+            kwargs[name] = shrink.small(name, computed[name])
     _fit_heads(kwargs, values, computed)
-    _fit_images(kwargs, values)
+    _fit_images(kwargs, {**computed, **{k: v for k, v in values.items() if v is not None}})
     _fit_layers(kwargs, computed)
     _fit_rope(kind, kwargs, computed)
     for name, part in parts.items():
@@ -76,27 +79,22 @@ def _shrunken(
 
 
 def _part(spec: Any, preset: Any, changes: Mapping[str, Any], tokens: SpecialTokens) -> Any:
-    from transformers import PreTrainedConfig
-
-    if spec.optional and not changes and preset is None:
-        return None
-    given = {**spec.init_kwargs, **(preset if isinstance(preset, Mapping) else {})}
-    model_type = changes.get("model_type", given.pop("model_type", spec.model_type))
-    if issubclass(spec.config_class, PreTrainedConfig):
-        kind = spec.config_class
-    else:
-        kind = config_class(model_type)
+    """Shrink a sub-config, declared by a class or by transformers' ``SubConfigSpec``."""
+    declared = spec if isinstance(spec, type) else spec.config_class
+    given = dict(getattr(spec, "init_kwargs", {}))
+    if isinstance(preset, Mapping):
+        given.update(preset)
+    model_type = changes.get("model_type") or given.pop("model_type", None)
+    if not hasattr(declared, "sub_configs_defaults"):  # AutoConfig
+        declared = config_class(model_type or spec.model_type)
     changes = {name: value for name, value in changes.items() if name != "model_type"}
-    changes = {**recipe_for(kind.model_type).config, **changes}
-    return _shrunken(kind, given, changes, tokens)
+    own = recipe_for(declared.model_type).config if declared.model_type else {}
+    return _shrunken(declared, given, {**own, **changes}, tokens)
 
 
 def _parts(kind: type[Any]) -> Mapping[str, Any]:
-    return {
-        name: spec
-        for name, spec in kind.sub_configs_defaults.items()
-        if hasattr(spec, "init_kwargs")
-    }
+    parts: Mapping[str, Any] = kind.sub_configs_defaults
+    return parts
 
 
 @cache

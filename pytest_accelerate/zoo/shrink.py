@@ -33,6 +33,8 @@ def _key_value_heads(value: int) -> int:
 
 # First match wins. Patterns are searched in the field's name and apply to positive integers.
 _INTEGERS: tuple[tuple[str, Rule], ...] = (
+    (r"^n_group$", _at_most(2)),
+    (r"^topk_group$", _at_most(1)),
     (r"(token|pad|bos|eos|cls|sep|mask|unk)_(id|index|idx)s?$", lambda value: value),
     (r"(kernel|stride|padding|dilation|groups?$|_factor$|_ratio$|_rate$|_bins$)", lambda v: v),
     (r"(vocab_size|^n_vocab|vocab_size_per_layer_input)$", _at_most(VOCABULARY)),
@@ -57,8 +59,6 @@ _INTEGERS: tuple[tuple[str, Rule], ...] = (
         _at_most(2),
     ),
     (r"(num_experts|routed_experts|local_experts|moe_num_experts|num_moe_experts)$", _at_most(4)),
-    (r"^n_group$", _at_most(2)),
-    (r"^(topk_group)$", _at_most(1)),
     (r"(shared_experts)$", _at_most(1)),
     (
         r"(first_k_dense_replace|num_dense_layers|insert_layer_id|num_nextn_predict_layers)$",
@@ -66,7 +66,7 @@ _INTEGERS: tuple[tuple[str, Rule], ...] = (
     ),
     (r"(num_kv_shared_layers)$", _at_most(0)),
     (
-        r"(hidden_layers|_layers|^n_layers?|^layers|^num_layers|^depth|_depth|encoder_blocks|num_blocks)$",
+        r"(hidden_layers|_layers|^n_layers?|^layers|^num_layers|^depth|_depth|num_blocks)$",
         _at_most(LAYERS),
     ),
     (
@@ -82,7 +82,9 @@ _INTEGERS: tuple[tuple[str, Rule], ...] = (
         _at_most(256),
     ),
     (r"max_2d_position_embeddings$", _at_most(128)),
-    (r"^window_size$", _at_most(2)),
+    (r"^window_size$", lambda value: 2 if value < 32 else value),
+    (r"^base_channels$", _at_most(32)),
+    (r"num_pos_feats$", _at_most(WIDTH // 2)),
     (
         r"(sliding_window|attention_window|local_attention|sliding_window_size|attention_chunk_size)$",
         _at_most(8),
@@ -98,7 +100,8 @@ _INTEGERS: tuple[tuple[str, Rule], ...] = (
         r"output_channels|conv_out_dim|width|embeds?_hidden_size|word_embed_proj_dim|"
         r"classifier_proj_size|decoder_hidden_size|mask_feature_size|lru_width|output_dim|"
         r"d_embed|hidden_channels|upsample_initial_channel|d_latents|vector_quantization_hidden_dimension|"
-        r"feature_size|adapter_out_dim|output_proj_dims|head_hidden_size|reassemble_hidden_size)$",
+        r"feature_size|bottleneck_features|condition_dim|adapter_in_dim|adapter_input_size|"
+     r"adapter_out_dim|output_proj_dims|head_hidden_size|reassemble_hidden_size)$",
         _at_most(WIDTH),
     ),
 )
@@ -115,6 +118,11 @@ FILL: dict[str, int] = {
     "n_group": 1,
     "topk_group": 1,
     "prediction_length": 4,
+    "image_token_id": 100,
+    "image_token_index": 100,
+    "video_token_id": 101,
+    "video_token_index": 101,
+    "audio_token_id": 102,
 }
 """For what checkpoints say and defaults leave ``None``."""
 
@@ -145,6 +153,8 @@ def small(name: str, value: Any) -> Any:
 
 
 def _small_stages(name: str, values: list[int]) -> list[int]:
+    if name == "decoder_in_channels":
+        return [WIDTH] * len(values)
     if _PER_STAGE_WIDTHS.search(name):
         return scaled(values, 16)
     if _PER_STAGE_DEPTHS.search(name):

@@ -46,6 +46,9 @@ GENERIC: Mapping[str, Feed] = {
     "input_features_mask": Feed(audio.input_features_mask),
     "feature_attention_mask": Feed(audio.input_features_mask),
     "image_sizes": Feed(vision.image_sizes),
+    "image_merge_sizes": Feed(vision.merge_sizes),
+    "video_merge_sizes": Feed(vision.merge_sizes),
+    "merge_sizes": Feed(vision.merge_sizes),
     "pixel_attention_mask": Feed(vision.pixel_attention_mask),
 }
 """Carriers that are made before the text, which holds their placeholders."""
@@ -63,7 +66,11 @@ AFTER_TEXT: Mapping[str, Feed] = {
     ),
 }
 
-_REQUIRED: Mapping[str, Feed] = {"hidden_states": Feed(vision.hidden_states)}
+_REQUIRED: Mapping[str, Feed] = {
+    "hidden_states": Feed(vision.hidden_states),
+    "inputs_embeds": Feed(text.embeddings),
+}
+"""Made only where the forward has no default for them."""
 
 
 @dataclass(frozen=True)

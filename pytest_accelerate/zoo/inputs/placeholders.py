@@ -23,7 +23,8 @@ def count(feeding: Feeding) -> None:
         names = PLACEHOLDERS[modality][0]
         if carrier not in feeding.inputs or not isinstance(feeding.setting(*names), int):
             continue
-        make = getattr(feeding.model, method, None)
+        holders = (part for part in feeding.model.modules() if hasattr(part, method))
+        make = getattr(next(holders, None), method, None)
         if make is None:
             continue
         taken = inspect.signature(make).parameters
@@ -35,8 +36,9 @@ def count(feeding: Feeding) -> None:
 
 def _rows(features: Any) -> list[int]:
     """Number of feature vectors of each image, video or sound."""
-    if hasattr(features, "pooler_output"):
-        features = features.pooler_output
+    if hasattr(features, "last_hidden_state"):
+        pooled = getattr(features, "pooler_output", None)
+        features = features.last_hidden_state if pooled is None else pooled
     if isinstance(features, torch.Tensor):
         if features.dim() == 3:
             return [features.shape[1]] * features.shape[0]

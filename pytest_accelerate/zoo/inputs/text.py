@@ -114,3 +114,8 @@ def decoder_input_ids(feeding: Feeding) -> Any:
     if isinstance(start, int):
         tokens[:, 0] = start
     return tokens
+
+
+def embeddings(feeding: Feeding) -> Any:
+    """Token embeddings (batch, 12, width) for parts that come after an embedding layer."""
+    return feeding.normal(BATCH, TEXT, feeding.setting("hidden_size", "d_model", default=64))

@@ -48,21 +48,35 @@ def _is_video(feeding: Feeding) -> bool:
     return feeding.setting("tubelet_size") is not None or feeding.setting("num_frames") is not None
 
 
-def packed(feeding: Feeding, grid: str, frames: int) -> torch.Tensor:
-    """(patches of all images, channels * frames * patch * patch); puts ``grid`` beside it.
+def packed(feeding: Feeding, grid: str, frames: int = 1, layout: str = "flat") -> torch.Tensor:
+    """Patches of all images in one row; puts ``grid`` (frames, rows, columns) beside it.
 
     The images differ in size, so that a model that ignores the grid is found out.
+
+    Args:
+        feeding: the model at hand.
+        grid: the forward parameter for the grid.
+        frames: temporal patches of each image.
+        layout: ``flat`` (patches, channels * frames * patch * patch), ``patches`` (patches,
+            channels, patch, patch) or ``sequence`` (1, patches, channels, patch, patch).
     """
     import torch
 
     patch = pair(feeding.setting("patch_size", within=("vision",), default=14))
-    temporal = feeding.setting("temporal_patch_size", within=("vision",), default=1)
-    merge = feeding.setting("spatial_merge_size", "merge_size", within=("vision",), default=2)
+    temporal = feeding.setting(
+        "temporal_patch_size", "patch_temporal", within=("vision",), default=1
+    )
+    merge = feeding.setting(
+        "spatial_merge_size", "merge_size", "merge_kernel_size", within=("vision",), default=2
+    )
     merge = pair(merge)[0]
     grids = torch.tensor([[frames, 2 * merge, 2 * merge], [frames, 2 * merge, 4 * merge]])
     feeding.inputs[grid] = grids
-    width = channels(feeding) * temporal * patch[0] * patch[1]
-    return feeding.normal(int(grids.prod(-1).sum()), width)
+    count, colours = int(grids.prod(-1).sum()), channels(feeding)
+    if layout == "flat":
+        return feeding.normal(count, colours * temporal * patch[0] * patch[1])
+    patches = feeding.normal(count, colours, *patch)
+    return patches[None] if layout == "sequence" else patches
 
 
 def hidden_states(feeding: Feeding) -> torch.Tensor:
@@ -88,3 +102,15 @@ def pixel_attention_mask(feeding: Feeding) -> torch.Tensor | None:
     if pixels is None or pixels.dim() < 4:
         return None
     return torch.ones((*pixels.shape[:-3], *pixels.shape[-2:]), dtype=torch.int64)
+
+
+def many_images(feeding: Feeding) -> torch.Tensor:
+    """(batch, images of each row, channels, height, width), one image a row."""
+    return feeding.normal(BATCH, 1, channels(feeding), *size(feeding))
+
+
+def merge_sizes(feeding: Feeding) -> torch.Tensor:
+    """How many patches are merged along a side, for each image."""
+    import torch
+
+    return torch.full((BATCH,), 2)

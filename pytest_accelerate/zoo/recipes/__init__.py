@@ -15,7 +15,7 @@ from pytest_accelerate.zoo.recipe import Recipe
 
 _OWN = tuple(
     f"{__name__}.{name}"
-    for name in ("text", "vision", "audio", "multimodal", "timeseries", "parts")
+    for name in ("parts", "text", "vision", "audio", "multimodal", "timeseries")
 )
 _outside: dict[str, Mapping[str, Recipe]] = {}
 
@@ -43,7 +43,8 @@ def recipe_for(model_type: str) -> Recipe:
 def _own() -> Mapping[str, Recipe]:
     recipes: dict[str, Recipe] = {}
     for name in _OWN:
-        recipes.update(_load(name))
+        for model_type, recipe in _load(name).items():
+            recipes[model_type] = recipe.over(recipes.get(model_type, Recipe()))
     return recipes
 
 

@@ -1,7 +1,209 @@
-"""Recipes: vision."""
+"""Recipes of models that see."""
 
 from __future__ import annotations
 
-from pytest_accelerate.zoo.recipe import Recipe
+import torch
 
-RECIPES: dict[str, Recipe] = {}
+from pytest_accelerate.zoo import feeds
+from pytest_accelerate.zoo.recipe import Feed, Recipe
+
+_HGNET = {
+    "stem_channels": (3, 8, 16),
+    "stage_in_channels": (16, 16, 32, 64),
+    "stage_mid_channels": (8, 8, 16, 16),
+    "stage_out_channels": (16, 32, 64, 128),
+    "hidden_sizes": (16, 32, 64, 128),
+    "embedding_size": 16,
+    "stage_num_blocks": (1, 1, 1, 1),
+    "stage_numb_of_layers": (2, 2, 2, 2),
+}
+
+# Kernel, stride and padding of each convolution of an intra-class block, as its checkpoint has them.
+_INTRACLASS = {
+    "reduce_channel": [1, 1, 0],
+    "return_channel": [1, 1, 0],
+    **{
+        f"{direction}_{way}_conv_{ratio}ratio": [
+            (size, 1) if direction == "vertical" else (1, size),
+            (1, 1),
+            (size // 2, 0) if direction == "vertical" else (0, size // 2),
+        ]
+        for direction, way in (("vertical", "long_to_small"), ("horizontal", "small_to_long"))
+        for ratio, size in (("long", 7), ("mid", 5), ("short", 3))
+    },
+    **{
+        f"symmetric_conv_long_{ratio}ratio": [(size, size), (1, 1), (size // 2, size // 2)]
+        for ratio, size in (("long", 7), ("mid", 5), ("short", 3))
+    },
+}
+_SERVER_DET = Recipe(
+    config={
+        "intraclass_block_config": _INTRACLASS,
+        "scale_factor_list": [1, 2, 4, 8],
+        "kernel_list": [3, 2, 2],
+        "neck_out_channels": 64,
+    }
+)
+
+_POINTS = {
+    "input_points": Feed(lambda feeding: 64 * torch.rand(2, 1, 2, 2, generator=feeding.generator), "points"),
+    "input_labels": feeds.ones(2, 1, 2),
+    "input_boxes": Feed(
+        lambda feeding: torch.tensor([[[4.0, 6.0, 40.0, 50.0]], [[10.0, 2.0, 30.0, 60.0]]]), "boxes"
+    ),
+    "input_masks": feeds.normal("masks", 2, 1, 16, 16),
+}
+_PROMPTED = Recipe(inputs=_POINTS)
+
+_HIERA_DET = {
+    "global_attention_blocks": [3],
+    "blocks_per_stage": [1, 1, 2, 1],
+    "window_size_per_stage": [4, 4, 2, 2],
+    "image_size": [64, 64],
+    "hidden_size": 16,
+}
+_SAM2_VISION = {"backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]]}
+
+
+_MATCHER = Recipe(inputs={"pixel_values": feeds.normal("image", 2, 2, 3, 64, 64)})
+
+_EFFICIENT = {
+    "width_coefficient": 0.25,
+    "depth_coefficient": 0.2,
+    "num_block_repeats": (1, 1, 1, 1, 1, 1, 1),
+    "hidden_dim": 320,
+}
+
+_PATCH_ROWS = {"patch_embed_hidden_size": 768}
+_FLATTENED = {"flattened_patches": feeds.normal("image", 2, 8, 770)}
+
+RECIPES: dict[str, Recipe] = {
+    "bridgetower_vision_model": Recipe(inputs={"image": feeds.normal("image", 2, 3, 64, 64)}),
+    "florence_vision": Recipe(inputs={"hidden_states": feeds.normal("image", 2, 3, 64, 64)}),
+    "kosmos_2_5_vision_model": Recipe(config=_PATCH_ROWS, inputs=_FLATTENED),
+    "pix2struct_vision_model": Recipe(config=_PATCH_ROWS, inputs=_FLATTENED),
+    "llama4_vision_model": Recipe(
+        config={
+            "intermediate_size": 256,
+            "projector_input_dim": 64,
+            "projector_output_dim": 64,
+            "vision_output_dim": 64,
+        }
+    ),
+    "mllama_vision_model": Recipe(
+        config={"intermediate_layers_indices": [0, 1], "vision_output_dim": 192},
+        inputs={
+            "pixel_values": feeds.normal("image", 2, 1, 4, 3, 56, 56),
+            "aspect_ratio_ids": feeds.constant([[1], [6]]),
+            "aspect_ratio_mask": feeds.constant([[[1, 1, 0, 0]], [[1, 1, 1, 1]]]),
+        }
+    ),
+    "sam3_tracker": Recipe(
+        config={"vision_config": {"backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]]}}
+    ).over(_PROMPTED),
+    "siglip2_vision_model": Recipe(
+        config={"num_patches": 16},
+        inputs={
+            "pixel_values": feeds.normal("image", 2, 8, 768),
+            "pixel_attention_mask": feeds.mask(8, 2),
+            "spatial_shapes": feeds.constant([[2, 4], [2, 3]]),
+        },
+    ),
+    "uvdoc": Recipe(
+        config={"backbone_config": {"out_features": [f"stage{index}" for index in range(1, 7)]}}
+    ),
+    "xclip_vision_model": Recipe(
+        config={"num_frames": 2}, inputs={"pixel_values": feeds.normal("image", 4, 3, 64, 64)}
+    ),
+    "align_vision_model": Recipe(config=_EFFICIENT),
+    "bit": Recipe(config={"num_groups": 4}),
+    "cvt": Recipe(config={"depth": (1, 2, 3)}),
+    "depth_pro": Recipe(
+        config={
+            "patch_size": 32,
+            "intermediate_hook_ids": (1, 0),
+            "intermediate_feature_dims": (64, 64),
+            "image_model_config": {"image_size": 32, "patch_size": 4},
+            "patch_model_config": {"image_size": 32, "patch_size": 4},
+            "fov_model_config": {"image_size": 32, "patch_size": 4},
+        },
+        inputs={"pixel_values": feeds.normal("image", 2, 3, 128, 128)},
+    ),
+    "efficientloftr": Recipe(
+        config={
+            "out_features": [16, 16, 32, 64],
+            "stage_num_blocks": [1, 1, 1, 1],
+            "coarse_matching_threshold": 0.0,
+            "num_attention_heads": 8,
+        },
+        inputs={"pixel_values": feeds.normal("image", 2, 2, 3, 64, 64)},
+    ),
+    "efficientnet": Recipe(config=_EFFICIENT),
+    "hgnet_v2": Recipe(config=_HGNET),
+    "hiera": Recipe(
+        config={"image_size": (64, 64), "patch_stride": (2, 2)},
+        # The order in which mask units are kept is sorted noise; without it, it is drawn anew.
+        inputs={"noise": feeds.uniform("", 2, 16)},
+    ),
+    "lightglue": _MATCHER,
+    "superglue": Recipe(
+        config={"keypoint_detector_config": {"descriptor_decoder_dim": 64}}
+    ).over(_MATCHER),
+    "omdet-turbo": Recipe(
+        inputs={
+            "classes_input_ids": feeds.words(4, 6),
+            "classes_attention_mask": feeds.mask(6, 2, batch=4),
+            "tasks_input_ids": feeds.words(2, 6),
+            "tasks_attention_mask": feeds.mask(6, 2),
+            "classes_structure": feeds.constant([2, 2]),
+        }
+    ),
+    "oneformer": Recipe(inputs={"task_inputs": feeds.words(2, 77)}),
+    "gemma4_vision": Recipe(
+        inputs={
+            "pixel_values": feeds.uniform("image", 2, 36, 768),
+            "pixel_position_ids": feeds.constant(
+                [[[column, row] for row in range(6) for column in range(6)]] * 2
+            ),
+        }
+    ),
+    "lw_detr": Recipe(config={"projector_scale_factors": (1.0,), "group_detr": 2}),
+    "lw_detr_vit": Recipe(config={"window_block_indices": (0,), "num_windows": 4}),
+    "pp_formulanet_vision": Recipe(
+        config={
+            "post_conv_in_channels": 64,
+            "post_conv_mid_channels": 64,
+            "post_conv_out_channels": 64,
+        }
+    ),
+    "slanext_vision": Recipe(
+        config={
+            "post_conv_in_channels": 64,
+            "post_conv_mid_channels": 64,
+            "post_conv_out_channels": 64,
+        }
+    ),
+    "pp_ocrv5_server_det": _SERVER_DET,
+    "pp_ocrv6_medium_det": _SERVER_DET,
+    "rf_detr": Recipe(
+        config={"backbone_config": {"model_type": "rf_detr_dinov2"}, "group_detr": 2}
+    ),
+    "sam": _PROMPTED,
+    "sam_hq": _PROMPTED,
+    "sam2": _PROMPTED,
+    "sam2_hiera_det_model": Recipe(config=_HIERA_DET),
+    "sam2_vision_model": Recipe(config=_SAM2_VISION),
+    "sapiens2": Recipe(config={"num_key_value_heads_per_layer": [4, 2]}),
+    "seggpt": Recipe(
+        config={"image_size": (128, 64)},
+        inputs={
+            "pixel_values": feeds.normal("image", 2, 3, 64, 64),
+            "prompt_pixel_values": feeds.normal("image", 2, 3, 64, 64),
+            "prompt_masks": feeds.normal("masks", 2, 3, 64, 64),
+        }
+    ),
+    "textnet": Recipe(config={"hidden_sizes": (16, 16, 24, 32, 48), "stem_out_channels": 16}),
+    "tvp": Recipe(config={"max_img_size": 64, "visual_prompt_size": 8, "num_frames": 2}),
+    "vit_mae": Recipe(inputs={"noise": feeds.uniform("", 2, 16)}),
+    "vitmatte": Recipe(config={"convstream_hidden_sizes": [8, 16, 32], "fusion_hidden_sizes": [32, 16, 16, 8]}),
+}

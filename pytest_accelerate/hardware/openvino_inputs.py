@@ -1,0 +1,67 @@
+"""What becomes of a model's inputs before an OpenVINO graph takes them."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from pytest_accelerate.errors import InvalidInputs
+from pytest_accelerate.hardware.outputs import flatten
+
+Inputs = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Preparation:
+    """Computes outside the graph what depends on the values of inputs, not on their shapes alone.
+
+    Position ids of images in text, lengths of packed sequences: a model computes them by loops over
+    the values of its inputs, which no graph can hold. transformers' exporter has a function for
+    each such model; both paths to OpenVINO use it.
+    """
+
+    model: torch.nn.Module
+    baked: Mapping[str, Any]
+    """Inputs that are no tensors, which are constants of the graph: name and value."""
+
+    @classmethod
+    def of(cls, model: torch.nn.Module, inputs: Inputs) -> Preparation:
+        """What a graph made from ``inputs`` will need."""
+        return cls(model, dict(_plain_leaves("", cls(model, {}).complete(inputs))))
+
+    def complete(self, inputs: Inputs) -> dict[str, Any]:
+        """A copy of the inputs with what the model would compute from their values."""
+        from transformers.exporters.utils import prepare_for_export
+
+        _, prepared, _ = prepare_for_export(self.model, copy.deepcopy(dict(inputs)))
+        return dict(prepared)
+
+    def tensors(self, inputs: Inputs) -> dict[str, torch.Tensor]:
+        """The tensors to feed, by dotted leaf name.
+
+        Raises:
+            InvalidInputs: what is a constant of the graph has another value here.
+        """
+        completed = self.complete(inputs)
+        for name, value in _plain_leaves("", completed):
+            if name not in self.baked or self.baked[name] != value:
+                raise InvalidInputs(
+                    f"input {name} is {value!r}; the graph was made for {self.baked.get(name)!r}"
+                )
+        return flatten(completed)
+
+
+def _plain_leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Leaves that are numbers or text, by dotted name."""
+    if isinstance(value, bool | int | float | str):
+        yield name, value
+    elif isinstance(value, Mapping):
+        for key, child in value.items():
+            yield from _plain_leaves(f"{name}.{key}" if name else str(key), child)
+    elif isinstance(value, list | tuple):
+        for index, child in enumerate(value):
+            yield from _plain_leaves(f"{name}.{index}", child)

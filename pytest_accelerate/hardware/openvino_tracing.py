@@ -1,0 +1,61 @@
+"""The form in which a model can be traced: tensors in, tensors out, every input by a name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import torch
+
+from pytest_accelerate.hardware.outputs import flatten
+
+
+class Traceable(torch.nn.Module):
+    """A model with its inputs' tensors as the only parameters of ``forward``."""
+
+    def __init__(self, model: torch.nn.Module, inputs: Mapping[str, Any]) -> None:
+        super().__init__()
+        self.model = model
+        self.inputs = dict(inputs)
+        self.names = tuple(flatten(self.inputs))
+        """Dotted leaf names of the inputs, in the order of ``forward``'s parameters."""
+
+    def call(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Run the model on these tensors in place of its inputs' own."""
+        named = dict(zip(self.names, tensors, strict=True))
+        outputs = flatten(self.model(**_replace(self.inputs, named)))
+        # An output that is an input, or another output, would be one port for both.
+        return tuple(value.clone() for value in outputs.values())
+
+    @property
+    def port_names(self) -> tuple[str, ...]:
+        """What the traced graph calls its inputs."""
+        return tuple(f"input_{index}" for index in range(len(self.names)))
+
+    def trace(self) -> Any:
+        """``torch.jit.trace`` of the model on its inputs.
+
+        The graph of a ``forward(*tensors)`` numbers its inputs, and freezing it numbers them anew,
+        so that nobody could tell which is which; named parameters keep their names.
+        """
+        parameters = ", ".join(self.port_names)
+        scope: dict[str, Any] = {}
+        exec(f"def forward(self, {parameters}): return self.call({parameters})", scope)
+        self.__class__ = type("TraceableByName", (Traceable,), {"forward": scope["forward"]})
+        examples = tuple(value.clone() for value in flatten(self.inputs).values())
+        # check_trace would run the model twice more; the converted graph is compared anyway.
+        return torch.jit.trace(self, examples, check_trace=False, strict=False)
+
+
+def _replace(value: Any, tensors: Mapping[str, torch.Tensor], name: str = "") -> Any:
+    """``value`` with each of its tensor leaves replaced by the one of the same name."""
+    if isinstance(value, torch.Tensor):
+        return tensors[name]
+    prefix = f"{name}." if name else ""
+    if isinstance(value, Mapping):
+        return {key: _replace(child, tensors, f"{prefix}{key}") for key, child in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(
+            _replace(child, tensors, f"{prefix}{index}") for index, child in enumerate(value)
+        )
+    return value
