@@ -4,8 +4,8 @@
 
     AccelerateError
     ├── UsageError                what the user wrote cannot be followed
-    │   ├── UnknownModelType
-    │   ├── UnknownHardware
+    │   ├── UnknownModelType      a KeyError too, as endpoints are a mapping
+    │   ├── UnknownHardware       likewise
     │   ├── UnknownPrecision
     │   ├── MalformedFile         a data file is not what it must be: file, line, expectation
     │   ├── UnwritableMatrix      results could not be written: found out before the run
@@ -27,12 +27,16 @@ from collections.abc import Iterable, Sequence
 class AccelerateError(Exception):
     """Base of all errors of this package; its text says what happened, where, and what to do."""
 
+    def __str__(self) -> str:
+        # KeyError, which some of these are too, would show its argument's repr.
+        return Exception.__str__(self)
+
 
 class UsageError(AccelerateError):
     """What the user wrote (an option, a marker, a file, a call) cannot be followed."""
 
 
-class UnknownModelType(UsageError):
+class UnknownModelType(UsageError, KeyError):
     """No model type has this name; the message names the nearest ones."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:
@@ -40,7 +44,7 @@ class UnknownModelType(UsageError):
         super().__init__(f"unknown model type {name!r}{nearest(name, known)}")
 
 
-class UnknownHardware(UsageError):
+class UnknownHardware(UsageError, KeyError):
     """No hardware has this name; the message lists the known."""
 
     def __init__(self, name: str, known: Iterable[str]) -> None:

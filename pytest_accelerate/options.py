@@ -41,6 +41,7 @@ class Options:
 
 def add_options(parser: pytest.Parser) -> None:
     """Register the options and their ini keys."""
+    _keep_files_of_model_types(parser)
     group = parser.getgroup("accelerate", "model types and API providers (pytest-accelerate)")
 
     def add(name: str, help: str, ini: str | None = "string", **keywords: object) -> None:
@@ -121,6 +122,27 @@ def add_options(parser: pytest.Parser) -> None:
         const=True,
     )
     add("--providers", "comma list of API providers; repeatable (default: all)", "args", **many)
+
+
+def _keep_files_of_model_types(parser: pytest.Parser) -> None:
+    """Let ``--models @FILE`` reach its option.
+
+    pytest replaces an argument ``@FILE`` by the lines of that file, whatever option it follows;
+    ``--models=@FILE`` is no such argument, so the first is written as the second.
+    """
+    optparser = parser.optparser
+    expand = optparser._read_args_from_files
+
+    def keep(arguments: list[str]) -> list[str]:
+        kept: list[str] = []
+        for argument in arguments:
+            if kept and kept[-1] == "--models" and argument.startswith("@"):
+                kept[-1] = f"--models={argument}"
+            else:
+                kept.append(argument)
+        return expand(kept)
+
+    optparser._read_args_from_files = keep  # type: ignore[assignment,method-assign]
 
 
 def is_used(config: pytest.Config) -> bool:

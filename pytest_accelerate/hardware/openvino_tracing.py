@@ -44,7 +44,8 @@ class Traceable(torch.nn.Module):
         self.__class__ = type("TraceableByName", (Traceable,), {"forward": scope["forward"]})
         examples = tuple(value.clone() for value in flatten(self.inputs).values())
         # check_trace would run the model twice more; the converted graph is compared anyway.
-        return torch.jit.trace(self, examples, check_trace=False, strict=False)
+        trace: Any = torch.jit.trace
+        return trace(self, examples, check_trace=False, strict=False)
 
 
 def _replace(value: Any, tensors: Mapping[str, torch.Tensor], name: str = "") -> Any:

@@ -110,7 +110,7 @@ class TorchModel:
             moved = value.to(self._device, copy=True)
             return moved.to(self._dtype) if moved.is_floating_point() else moved
         if isinstance(value, Mapping):
-            return type(value)((key, self._move(child)) for key, child in value.items())
+            return {key: self._move(child) for key, child in value.items()}
         if isinstance(value, list | tuple):
             return type(value)(self._move(child) for child in value)
         return copy.deepcopy(value)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pytest_accelerate.zoo import feeds
 from pytest_accelerate.zoo.accounts import account
 from pytest_accelerate.zoo.construct import construct
 from pytest_accelerate.zoo.recipe import Feed, Recipe
@@ -18,5 +19,6 @@ __all__ = [
     "Specimen",
     "account",
     "construct",
+    "feeds",
     "register",
 ]

@@ -1,4 +1,4 @@
-"""Every model type is accounted for: it runs, is covered by another, or is skipped with a reason."""
+"""Every model type is accounted for: it runs, another covers it, or it is skipped, and why."""
 
 from __future__ import annotations
 

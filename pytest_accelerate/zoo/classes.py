@@ -119,16 +119,21 @@ def _named(name: str, module: Any) -> type[Any] | None:
 
 
 def _declaring(config: type[Any], module: Any) -> list[type[Any]]:
-    from transformers import PreTrainedModel
+    import transformers
+
+    base: Any = transformers.PreTrainedModel
 
     return [
         candidate
-        for candidate in vars(module).values()
-        if inspect.isclass(candidate)
-        and issubclass(candidate, PreTrainedModel)
+        for candidate in _classes(module)
+        if issubclass(candidate, base)
         and getattr(candidate, "config_class", None) is config
-        and candidate.forward is not PreTrainedModel.forward
+        and candidate.forward is not base.forward
     ]
+
+
+def _classes(module: Any) -> list[Any]:
+    return [member for member in vars(module).values() if inspect.isclass(member)]
 
 
 def _rank(candidate: type[Any]) -> tuple[bool, int, str]:

@@ -80,7 +80,7 @@ def _shrunken(
 
 def _part(spec: Any, preset: Any, changes: Mapping[str, Any], tokens: SpecialTokens) -> Any:
     """Shrink a sub-config, declared by a class or by transformers' ``SubConfigSpec``."""
-    declared = spec if isinstance(spec, type) else spec.config_class
+    declared: Any = spec if isinstance(spec, type) else spec.config_class
     given = dict(getattr(spec, "init_kwargs", {}))
     if isinstance(preset, Mapping):
         given.update(preset)
@@ -190,7 +190,9 @@ def _fit_backbone(kwargs: dict[str, Any]) -> None:
     """Tell a detector the widths of the feature maps that its shrunken backbone puts out."""
     backbone = kwargs.get("backbone_config")
     widths = kwargs.get("encoder_in_channels")
-    found = backbone_channels(backbone) if widths and backbone is not None else None
+    if not widths or backbone is None:
+        return
+    found = backbone_channels(backbone)
     if found and len(found) >= len(widths):
         kwargs["encoder_in_channels"] = type(widths)(found[-len(widths) :])
 

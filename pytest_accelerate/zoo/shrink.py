@@ -101,7 +101,7 @@ _INTEGERS: tuple[tuple[str, Rule], ...] = (
         r"classifier_proj_size|decoder_hidden_size|mask_feature_size|lru_width|output_dim|"
         r"d_embed|hidden_channels|upsample_initial_channel|d_latents|vector_quantization_hidden_dimension|"
         r"feature_size|bottleneck_features|condition_dim|adapter_in_dim|adapter_input_size|"
-     r"adapter_out_dim|output_proj_dims|head_hidden_size|reassemble_hidden_size)$",
+        r"adapter_out_dim|output_proj_dims|head_hidden_size|reassemble_hidden_size)$",
         _at_most(WIDTH),
     ),
 )

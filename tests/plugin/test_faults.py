@@ -81,6 +81,8 @@ def left_running(folder: Path) -> list[str]:
     """Command lines of processes that a run in ``folder`` left behind."""
     found = []
     for process in psutil.process_iter(["cmdline", "cwd"]):
+        if process.pid == os.getpid():
+            continue  # pytester works in that folder
         command = " ".join(process.info["cmdline"] or ())
         if str(folder) in (process.info["cwd"] or "") or "CHILDOFHANG" in command:
             found.append(command)

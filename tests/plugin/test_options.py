@@ -33,7 +33,7 @@ def test_options_stand_in_one_help_group(pytester: pytest.Pytester) -> None:
         (("--hardware", "gpu9000"), "*unknown hardware 'gpu9000'; known: cpu, cuda,*"),
         (("--models", "bertt"), "*unknown model type 'bertt'; did you mean 'bert'*"),
         (("--models", "zzz*"), "*zzz**"),
-        (("--models", "@absent.txt"), "*absent.txt*"),
+        (("--models=@absent.txt",), "*absent.txt*"),
         (("--precision", "fp31"), "*unknown precision 'fp31'; known: fp32, fp16, bf16*"),
         (("--cell-timeout", "soon"), "*--cell-timeout 'soon' is not a number of seconds above 0"),
         (("--cell-memory", "lots"), "*--cell-memory 'lots' is not a size such as 512M or 4G"),
@@ -109,6 +109,9 @@ def test_globs_and_files_select_model_types(suite: pytest.Pytester) -> None:
     collected = {line.split("[")[1][:-1] for line in result.outlines if "[" in line}
     assert collected >= {"bert-cpu-fp32", "t5-cpu-fp32", "xlm-roberta-cpu-fp32", "gpt_neo-cpu-fp32"}
     assert len(collected) == 6  # gpt_neo* takes in gpt_neox and gpt_neox_japanese
+    result = suite.runpytest_subprocess("--collect-only", "-q", "--models", "@few.txt")
+    collected = {line.split("[")[1][:-1] for line in result.outlines if "[" in line}
+    assert collected == {"t5-cpu-fp32", "xlm-roberta-cpu-fp32"}
 
 
 def test_markers_narrow_a_test(pytester: pytest.Pytester) -> None:

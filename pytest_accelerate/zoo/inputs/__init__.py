@@ -9,7 +9,7 @@ from typing import Any
 import torch
 
 from pytest_accelerate.zoo.inputs import audio, placeholders, text, vision
-from pytest_accelerate.zoo.inputs.base import BATCH, Feeding
+from pytest_accelerate.zoo.inputs.base import Feeding
 from pytest_accelerate.zoo.recipe import Feed, Recipe
 
 CARRIERS: Mapping[str, str] = {

@@ -1,7 +1,27 @@
 """Recipes: what single model types and families need beyond the generic rules.
 
 A recipe module is any module with a mapping ``RECIPES`` from model type to
-:class:`~pytest_accelerate.zoo.recipe.Recipe`. See :func:`recipe_for` for the order.
+:class:`~pytest_accelerate.zoo.recipe.Recipe`. Write one when ``construct`` or the forward pass
+fails, and say no more than the rules get wrong::
+
+    from pytest_accelerate.zoo import Recipe, feeds
+
+    RECIPES = {
+        # A config field that the rules shrink wrongly. Sub-configs nest.
+        "zoedepth": Recipe(config={"backbone_config": {"num_hidden_layers": 4}}),
+        # An input that no rule makes; the modality is recorded.
+        "bros": Recipe(inputs={"bbox": feeds.uniform("boxes", 2, 12, 4)}),
+        # A part that runs within another type, a type that needs a package.
+        "sam_prompt_encoder": Recipe(covered_by="sam", why="it has no forward pass of its own"),
+        "dinat": Recipe(requires=("natten",), why="its attention is natten's", remedy="..."),
+        # A type that transformers does not have, in a module of your own.
+        "mine": Recipe(build=lambda: (MyModel(), {"x": torch.ones(2, 3)})),
+    }
+
+The rest of what the rules do still holds: a recipe for inputs leaves the others to them. A
+recipe's ``config`` also holds where the type is a part: one for ``clip_vision_model`` serves every
+model with a CLIP tower. Modules of one's own are added by :func:`register`, and their recipes
+replace the project's. Within the project, later modules add to earlier ones.
 """
 
 from __future__ import annotations

@@ -53,6 +53,10 @@ RECIPES: dict[str, Recipe] = {
     ),
     "dac": Recipe(config={"encoder_hidden_size": 8, "decoder_hidden_size": 64}),
     "qwen3_asr_encoder": Recipe(config={"n_window": 16}),
+    "nemotron_asr_streaming_encoder": Recipe(
+        config={"sliding_window": 64},
+        why="a window narrower than its lookahead masks everything, and softmax gives NaN",
+    ),
     "univnet": Recipe(
         inputs={
             "input_features": feeds.normal("audio", 2, 8, 100),
@@ -99,7 +103,10 @@ RECIPES: dict[str, Recipe] = {
     "granite_speech5_ctc": _features(320),
     "granite_speech5_encoder": _features(320),
     "kyutai_speech_to_text": Recipe(
-        inputs={"input_ids": feeds.integers("audio", 0, 64, 2, 12, 33), "attention_mask": feeds.mask(12)},
+        inputs={
+            "input_ids": feeds.integers("audio", 0, 64, 2, 12, 33),
+            "attention_mask": feeds.mask(12),
+        },
         instead={"text": "text and sound share its tokens"},
     ),
     "mimi": _UPSAMPLED,
@@ -123,10 +130,16 @@ RECIPES: dict[str, Recipe] = {
         omit=("decoder_attention_mask",),
     ),
     "phi4_multimodal_audio": Recipe(
-        inputs={"hidden_states": feeds.normal("audio", 2, 64, 80), "mask": feeds.mask(64, 16, boolean=True)}
+        inputs={
+            "hidden_states": feeds.normal("audio", 2, 64, 80),
+            "mask": feeds.mask(64, 16, boolean=True),
+        }
     ),
     "pop2piano": Recipe(
-        inputs={"input_features": feeds.normal("audio", 2, 12, 64), "attention_mask": feeds.mask(12)},
+        inputs={
+            "input_features": feeds.normal("audio", 2, 12, 64),
+            "attention_mask": feeds.mask(12),
+        },
         omit=("input_ids",),
         why="its spectrogram takes the place of the token embeddings",
     ),

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from functools import partial
 
+import torch
+
 from pytest_accelerate.zoo import feeds
 from pytest_accelerate.zoo.inputs import vision
+from pytest_accelerate.zoo.inputs.base import Feeding
 from pytest_accelerate.zoo.recipe import Feed, Recipe
 
 _MANY_IMAGES = Recipe(inputs={"pixel_values": Feed(vision.many_images, "image")})
@@ -31,6 +34,13 @@ def _patches(layout: str, grid: str = "image_grid_thw") -> Recipe:
 _QFORMER = Recipe(
     inputs={"qformer_input_ids": feeds.words(2, 6), "qformer_attention_mask": feeds.mask(6, 2)}
 )
+
+
+def _one_patch_masked(feeding: Feeding) -> torch.Tensor:
+    mask = torch.ones(2, 64, 64, dtype=torch.int64)
+    mask[:, 32:, 32:] = 0
+    return mask
+
 
 RECIPES: dict[str, Recipe] = {
     "align": Recipe(config={"projection_dim": 80}),
@@ -62,7 +72,10 @@ RECIPES: dict[str, Recipe] = {
     "modernvbert": _MANY_IMAGES,
     "ultravbert": _MANY_IMAGES,
     "idefics": Recipe(
-        inputs={"pixel_values": Feed(vision.many_images, "image"), "image_attention_mask": feeds.ones(2, 12, 1)}
+        inputs={
+            "pixel_values": Feed(vision.many_images, "image"),
+            "image_attention_mask": feeds.ones(2, 12, 1),
+        }
     ),
     "instructblip": _QFORMER,
     "instructblipvideo": Recipe(
@@ -84,7 +97,8 @@ RECIPES: dict[str, Recipe] = {
             "vocabulary_map": {
                 "<image>": 4,
                 **{
-                    f"IMGIMG{''.join(chr(ord('A') + int(digit)) for digit in str(index))}Z": 8 + index
+                    f"IMGIMG{''.join(chr(ord('A') + int(digit)) for digit in str(index))}Z": 8
+                    + index
                     for index in range(64)
                 },
             }
@@ -110,7 +124,9 @@ RECIPES: dict[str, Recipe] = {
     ),
     "qwen2_5_omni_thinker": Recipe(config={"vision_start_token_id": 103}),
     "vilt": Recipe(
-        config={"max_image_length": -1}, why="it samples patches when they exceed this length"
+        config={"max_image_length": 4},
+        inputs={"pixel_mask": Feed(_one_patch_masked)},
+        why="it fills up with patches drawn from the masked ones: with one there is no chance",
     ),
     "kosmos-2.5": _FLATTENED,
     "pix2struct": _FLATTENED,
@@ -127,6 +143,9 @@ RECIPES: dict[str, Recipe] = {
             "pixel_attention_mask": feeds.mask(8, 2),
             "spatial_shapes": feeds.constant([[2, 4], [2, 3]]),
         }
+    ),
+    "llava": Recipe(
+        omit=("image_sizes",), why="it passes them to towers that crop, and CLIP's does not"
     ),
     "llava_next": _ANYRES,
     "llava_next_video": Recipe(

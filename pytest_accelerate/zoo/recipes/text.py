@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-
 from pytest_accelerate.zoo import feeds
 from pytest_accelerate.zoo.recipe import Recipe
 
 _LAYOUT = Recipe(inputs={"bbox": feeds.boxes(12)})
 _CHECKPOINT_FILLS = "values that checkpoints supply and the defaults leave None"
-
-
 
 
 RECIPES: dict[str, Recipe] = {
@@ -18,7 +15,9 @@ RECIPES: dict[str, Recipe] = {
         inputs={"bbox": feeds.uniform("boxes", 2, 12, 4)},
     ),
     "clvp_encoder": Recipe(config={"hidden_size": 128, "projection_dim": 64}),
-    "dbrx": Recipe(config={"attn_config": {"rope_theta": 10000.0, "kv_n_heads": 2, "clip_qkv": 8.0}}),
+    "dbrx": Recipe(
+        config={"attn_config": {"rope_theta": 10000.0, "kv_n_heads": 2, "clip_qkv": 8.0}}
+    ),
     "deepseek_ocr2_text": Recipe(
         config={"mlp_layer_types": ["dense", "sparse"]}, why=_CHECKPOINT_FILLS
     ),
@@ -31,7 +30,9 @@ RECIPES: dict[str, Recipe] = {
             }
         }
     ),
-    "esm": Recipe(config={"pad_token_id": 1, "mask_token_id": 32, "vocab_size": 33}, why=_CHECKPOINT_FILLS),
+    "esm": Recipe(
+        config={"pad_token_id": 1, "mask_token_id": 32, "vocab_size": 33}, why=_CHECKPOINT_FILLS
+    ),
     "gemma4_text": Recipe(config={"hidden_size_per_layer_input": 0}),
     "gpt_neo": Recipe(config={"attention_types": [[["global", "local"], 1]], "window_size": 4}),
     "layoutlm": _LAYOUT,
@@ -64,7 +65,7 @@ RECIPES: dict[str, Recipe] = {
         inputs={"inputs_embeds": feeds.normal("embeddings", 2, 12, 64)},
         omit=("input_ids", "attention_mask"),
         instead={"text": "it takes the thinker's embeddings"},
-        why=_CHECKPOINT_FILLS
+        why=_CHECKPOINT_FILLS,
     ),
     "qwen4_exp_text": Recipe(
         config={

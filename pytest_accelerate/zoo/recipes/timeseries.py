@@ -16,9 +16,7 @@ _FORECAST = Recipe(
         "future_time_features": feeds.normal("", 2, 4, 2),
     },
 )
-_LAGGED = Recipe(
-    config={"prediction_length": 4, "num_time_features": 2}, inputs=_FORECAST.inputs
-)
+_LAGGED = Recipe(config={"prediction_length": 4, "num_time_features": 2}, inputs=_FORECAST.inputs)
 _PATCHED = Recipe(
     config={"num_input_channels": 2}, inputs={"past_values": feeds.normal("timeseries", 2, 32, 2)}
 )

@@ -18,7 +18,7 @@ _HGNET = {
     "stage_numb_of_layers": (2, 2, 2, 2),
 }
 
-# Kernel, stride and padding of each convolution of an intra-class block, as its checkpoint has them.
+# Kernel, stride and padding of each convolution of an intra-class block, as in its checkpoint.
 _INTRACLASS = {
     "reduce_channel": [1, 1, 0],
     "return_channel": [1, 1, 0],
@@ -46,7 +46,9 @@ _SERVER_DET = Recipe(
 )
 
 _POINTS = {
-    "input_points": Feed(lambda feeding: 64 * torch.rand(2, 1, 2, 2, generator=feeding.generator), "points"),
+    "input_points": Feed(
+        lambda feeding: 64 * torch.rand(2, 1, 2, 2, generator=feeding.generator), "points"
+    ),
     "input_labels": feeds.ones(2, 1, 2),
     "input_boxes": Feed(
         lambda feeding: torch.tensor([[[4.0, 6.0, 40.0, 50.0]], [[10.0, 2.0, 30.0, 60.0]]]), "boxes"
@@ -96,7 +98,7 @@ RECIPES: dict[str, Recipe] = {
             "pixel_values": feeds.normal("image", 2, 1, 4, 3, 56, 56),
             "aspect_ratio_ids": feeds.constant([[1], [6]]),
             "aspect_ratio_mask": feeds.constant([[[1, 1, 0, 0]], [[1, 1, 1, 1]]]),
-        }
+        },
     ),
     "sam3_tracker": Recipe(
         config={"vision_config": {"backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]]}}
@@ -146,9 +148,9 @@ RECIPES: dict[str, Recipe] = {
         inputs={"noise": feeds.uniform("", 2, 16)},
     ),
     "lightglue": _MATCHER,
-    "superglue": Recipe(
-        config={"keypoint_detector_config": {"descriptor_decoder_dim": 64}}
-    ).over(_MATCHER),
+    "superglue": Recipe(config={"keypoint_detector_config": {"descriptor_decoder_dim": 64}}).over(
+        _MATCHER
+    ),
     "omdet-turbo": Recipe(
         inputs={
             "classes_input_ids": feeds.words(4, 6),
@@ -200,10 +202,12 @@ RECIPES: dict[str, Recipe] = {
             "pixel_values": feeds.normal("image", 2, 3, 64, 64),
             "prompt_pixel_values": feeds.normal("image", 2, 3, 64, 64),
             "prompt_masks": feeds.normal("masks", 2, 3, 64, 64),
-        }
+        },
     ),
     "textnet": Recipe(config={"hidden_sizes": (16, 16, 24, 32, 48), "stem_out_channels": 16}),
     "tvp": Recipe(config={"max_img_size": 64, "visual_prompt_size": 8, "num_frames": 2}),
     "vit_mae": Recipe(inputs={"noise": feeds.uniform("", 2, 16)}),
-    "vitmatte": Recipe(config={"convstream_hidden_sizes": [8, 16, 32], "fusion_hidden_sizes": [32, 16, 16, 8]}),
+    "vitmatte": Recipe(
+        config={"convstream_hidden_sizes": [8, 16, 32], "fusion_hidden_sizes": [32, 16, 16, 8]}
+    ),
 }
