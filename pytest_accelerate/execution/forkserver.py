@@ -64,7 +64,7 @@ def _serve(peer: Peer) -> None:
     if proof.verdict is not Verdict.PASS:
         peer.send({"failed": {"reason": _describe_canary(proof), "missing": None}})
         return
-    peer.send({"ready": {"threads": len(os.listdir("/proc/self/task"))}})
+    peer.send({"ready": True})
     while True:
         cell, settings = unpack_request(peer.receive())
         peer.send({"result": run_in_child(run_cell, cell, settings, peer).to_json()})
@@ -72,11 +72,16 @@ def _serve(peer: Peer) -> None:
 
 def _import(hello: Message) -> None:
     sys.path[:] = hello["sys_path"]
+    # Importing openvino starts a thread that sends telemetry, unless this module is not found;
+    # it reads no environment variable that would forbid it. A server must not fork with threads.
+    sys.modules["openvino_telemetry"] = None  # type: ignore[assignment]
     for module in hello["modules"]:
         importlib.import_module(module)
         if module == "torch":
             # Before any operation: a server that has used two threads forks children that hang.
             sys.modules["torch"].set_num_threads(1)
+    if (tqdm := sys.modules.get("tqdm")) is not None:
+        tqdm.tqdm.monitor_interval = 0  # Its first progress bar starts a thread otherwise.
     for warm in hello["warm"]:
         imports.load(warm)()
 

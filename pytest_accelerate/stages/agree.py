@@ -7,6 +7,7 @@ in float64 has nothing to be compared with, and says so.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 
 import torch
@@ -29,9 +30,9 @@ def agree(context: Context) -> Outcome:
     except Exception as error:
         if not is_reference or verdict_of(error) is Verdict.OOM:
             raise
-        if specimen.unfed:
-            return _not_fed(specimen)
-        return Outcome(Verdict.NOT_RUN, f"is the reference; in float64: {reason_of(error)}")
+        return _nothing_to_compare(specimen, reason_of(error))
+    if is_reference and (broken := _not_numbers(reference)):
+        return _nothing_to_compare(specimen, f"not a number in {broken}")
 
     tolerance = tolerance_of(cell.precision)
     agreement = compare(context.outputs, reference, tolerance)
@@ -48,6 +49,18 @@ def agree(context: Context) -> Outcome:
     if not agreement.agrees:
         return Outcome(Verdict.MISMATCH, agreement.reason)
     return _not_fed(specimen) if specimen.unfed else Outcome()
+
+
+def _nothing_to_compare(specimen: Specimen, why: str) -> Outcome:
+    if specimen.unfed:
+        return _not_fed(specimen)
+    return Outcome(Verdict.NOT_RUN, f"is the reference; in float64: {why}")
+
+
+def _not_numbers(outputs: Mapping[str, torch.Tensor]) -> str:
+    # Some models add up masks of the dtype's lowest value, which overflow in float64 alone.
+    floats = {name: value for name, value in outputs.items() if value.is_floating_point()}
+    return ", ".join(name for name, value in floats.items() if not torch.isfinite(value).all())
 
 
 def _not_fed(specimen: Specimen) -> Outcome:

@@ -42,11 +42,11 @@ def build(model_type: str, recipe: Recipe, weights: str, checkpoint: str | None)
         with _quiet():
             if weights == "pretrained":
                 step = f"{checkpoint} cannot be loaded"
-                model = _pretrained(kind, checkpoint)
+                model = _pretrained(kind, checkpoint, recipe.attention or "eager")
             else:
                 config = _config(model_type, recipe, weights)
                 step = "it cannot be built"
-                model = _random(model_type, kind, config, weights)
+                model = _random(model_type, kind, config, weights, recipe.attention or "eager")
             step = "its inputs cannot be made"
             fed = synthesise(model, recipe, seed_of(model_type))
     except AccelerateError:
@@ -91,7 +91,9 @@ def _config(model_type: str, recipe: Recipe, weights: str) -> Any:
     return config
 
 
-def _random(model_type: str, kind: type[Any], config: Any, weights: str) -> torch.nn.Module:
+def _random(
+    model_type: str, kind: type[Any], config: Any, weights: str, attention: str
+) -> torch.nn.Module:
     parameters = _count(kind, config)
     if weights == "tiny" and parameters > PARAMETER_BUDGET:
         raise NotConstructible(
@@ -103,7 +105,7 @@ def _random(model_type: str, kind: type[Any], config: Any, weights: str) -> torc
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed_of(model_type))
         model: torch.nn.Module = kind._from_config(
-            config, attn_implementation="eager", dtype=torch.float32
+            config, attn_implementation=attention, dtype=torch.float32
         )
     model.eval().requires_grad_(False)
     reinitialise(model, seed_of(model_type))
@@ -131,13 +133,13 @@ def _refuse_if_too_large(model_type: str, kind: type[Any], parameters: int) -> N
         )
 
 
-def _pretrained(kind: type[Any], checkpoint: str | None) -> torch.nn.Module:
+def _pretrained(kind: type[Any], checkpoint: str | None, attention: str) -> torch.nn.Module:
     model: torch.nn.Module = kind.from_pretrained(
         checkpoint,
         use_safetensors=True,
         trust_remote_code=False,
         dtype=torch.float32,
-        attn_implementation="eager",
+        attn_implementation=attention,
     )
     return model.eval().requires_grad_(False)
 

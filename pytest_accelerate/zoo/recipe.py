@@ -34,6 +34,8 @@ class Recipe:
     sub-config adds to that sub-config alone; ``None`` passes ``None``."""
     inputs: Mapping[str, Feed] = field(default_factory=dict)
     """Inputs over the synthesised ones, by name of the forward parameter, in the order made."""
+    attention: str = ""
+    """The attention implementation to trace and compare; empty means ``eager``."""
     model_class: str = ""
     """The class to build, of transformers or the type's modeling module."""
     omit: tuple[str, ...] = ()

@@ -54,6 +54,7 @@ def test_outside_recipe_wins(module: Path) -> None:
     ("source", "said"),
     [
         ("", "RECIPES"),
+        ("RECIPES = {", "SyntaxError"),
         ("RECIPES = ['bert']", "must map model types to Recipe"),
         ("RECIPES = {'bert': 3}", r"RECIPES\['bert'\] must be a Recipe, not int"),
         (

@@ -38,7 +38,10 @@ def _rows(features: Any) -> list[int]:
     """Number of feature vectors of each image, video or sound."""
     if hasattr(features, "last_hidden_state"):
         pooled = getattr(features, "pooler_output", None)
+        mask = getattr(features, "attention_mask", None)
         features = features.last_hidden_state if pooled is None else pooled
+        if isinstance(mask, torch.Tensor) and mask.shape == getattr(features, "shape", ())[:2]:
+            return [int(count) for count in mask.sum(-1)]
     if isinstance(features, torch.Tensor):
         if features.dim() == 3:
             return [features.shape[1]] * features.shape[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from pytest_accelerate.zoo.inputs.base import BATCH, Feeding, pair
+from pytest_accelerate.zoo.recipe import Feed
 
 if TYPE_CHECKING:
     import torch
@@ -114,3 +115,16 @@ def merge_sizes(feeding: Feeding) -> torch.Tensor:
     import torch
 
     return torch.full((BATCH,), 2)
+
+
+def _flattened(feeding: Feeding) -> torch.Tensor:
+    import torch
+
+    rows = torch.arange(1, 9) // 4 + 1
+    columns = torch.arange(1, 9) % 4 + 1
+    places = torch.stack([rows, columns], dim=-1).float().expand(BATCH, 8, 2)
+    return torch.cat([places, feeding.normal(BATCH, 8, 768)], dim=-1)
+
+
+FLATTENED_PATCHES = Feed(_flattened, "image")
+"""(batch, 8, 2 + 768): the row and column of each patch of 16 by 16 pixels, then its pixels."""

@@ -71,8 +71,9 @@ def _own() -> Mapping[str, Recipe]:
 def _load(name: str) -> Mapping[str, Recipe]:
     try:
         recipes = importlib.import_module(name).RECIPES
-    except (ImportError, AttributeError, TypeError) as error:
-        raise UsageError(f"recipe module {name!r} cannot be used: {error}") from error
+    except Exception as error:  # whatever a module from outside does while it is imported
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise UsageError(f"recipe module {name!r} cannot be used: {said}") from error
     if not isinstance(recipes, Mapping):
         raise UsageError(f"recipe module {name!r}: RECIPES must map model types to Recipe")
     for model_type, recipe in recipes.items():

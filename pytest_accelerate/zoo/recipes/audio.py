@@ -26,10 +26,21 @@ def _features(bins: int, frames: int = 64) -> Recipe:
     return Recipe(inputs={"input_features": feeds.normal("audio", 2, frames, bins)})
 
 
+_GRANITE_SPEECH = Recipe(config={"window_size": 15}, omit=("input_features_mask",))
+_STACKED_FRAMES = {
+    "input_features": feeds.normal("audio", 2, 64, 560),
+    "input_features_mask": feeds.mask(64, 16),
+}
+_MEL_FIRST = Recipe(
+    inputs={
+        "input_features": feeds.normal("audio", 2, 128, 200),
+        "input_features_mask": feeds.mask(200, 100),
+    }
+)
 _OMNI_ENCODER = Recipe(
     inputs={
-        "input_features": feeds.normal("audio", 128, 160),
-        "feature_lens": feeds.constant([96, 64]),
+        "input_features": feeds.normal("audio", 128, 128),
+        "feature_lens": feeds.constant([64, 64]),
     }
 )
 
@@ -40,6 +51,7 @@ _DECODER = Recipe(
 
 RECIPES: dict[str, Recipe] = {
     "clap_audio_model": Recipe(
+        config={"patch_embeds_hidden_size": 16, "hidden_size": 128},
         inputs={
             "input_features": feeds.normal("audio", 2, 1, 256, 64),
             "is_longer": feeds.constant([[True], [False]]),
@@ -52,11 +64,22 @@ RECIPES: dict[str, Recipe] = {
         },
     ),
     "dac": Recipe(config={"encoder_hidden_size": 8, "decoder_hidden_size": 64}),
-    "qwen3_asr_encoder": Recipe(config={"n_window": 16}),
-    "nemotron_asr_streaming_encoder": Recipe(
-        config={"sliding_window": 64},
-        why="a window narrower than its lookahead masks everything, and softmax gives NaN",
+    "qwen3_asr_encoder": _MEL_FIRST,
+    **dict.fromkeys(
+        ("nemotron_asr_streaming_encoder", "nemotron_asr_streaming", "nemotron3_5_asr"),
+        Recipe(
+            config={"sliding_window": 64},
+            attention="sdpa",
+            why="its encoder inverts the additive mask of eager attention, and softmax gives NaN",
+        ),
     ),
+    "fun_asr_nano": Recipe(
+        config={"adaptor_config": {"intermediate_size": 16}}, inputs=_STACKED_FRAMES
+    ),
+    "granite_speech": _GRANITE_SPEECH,
+    "granite_speech_plus": _GRANITE_SPEECH,
+    "speech_to_text": _features(80),
+    "qwen3_asr": _MEL_FIRST,
     "univnet": Recipe(
         inputs={
             "input_features": feeds.normal("audio", 2, 8, 100),
@@ -109,6 +132,7 @@ RECIPES: dict[str, Recipe] = {
         },
         instead={"text": "text and sound share its tokens"},
     ),
+    "moonshine_streaming": Recipe(config={"num_key_value_heads": 4}),
     "mimi": _UPSAMPLED,
     "mimi_decoder": _DECODER,
     "pocket_tts_audio_tokenizer": _UPSAMPLED,
@@ -130,10 +154,11 @@ RECIPES: dict[str, Recipe] = {
         omit=("decoder_attention_mask",),
     ),
     "phi4_multimodal_audio": Recipe(
+        config={"nemo_conv_channels": 64, "ext_pw_out_channel": 64},
         inputs={
             "hidden_states": feeds.normal("audio", 2, 64, 80),
             "mask": feeds.mask(64, 16, boolean=True),
-        }
+        },
     ),
     "pop2piano": Recipe(
         inputs={
@@ -153,6 +178,7 @@ RECIPES: dict[str, Recipe] = {
     "seamless_m4t_v2": _SEAMLESS,
     "speech-encoder-decoder": Recipe(omit=("input_features",)),
     "speecht5": Recipe(
+        inputs={"input_values": feeds.normal("audio", 2, 2560)},
         model_class="SpeechT5ForSpeechToText",
         why="its base model takes what the prenets of its tasks make",
     ),

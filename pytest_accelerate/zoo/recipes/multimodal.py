@@ -21,7 +21,56 @@ _ANYRES = Recipe(
     },
 )
 _FOUR_TOKENS = Recipe(config={"mm_tokens_per_image": 4})
-_FLATTENED = Recipe(inputs={"flattened_patches": feeds.normal("image", 2, 8, 770)})
+_FLATTENED = Recipe(inputs={"flattened_patches": vision.FLATTENED_PATCHES})
+_LATENTS_FIRST = feeds.constant([[0] + [1] * 4 + [0] * 7] * 2)
+"""Where the four latents of each image stand in the text."""
+_NATIVE = {
+    "pixel_values": feeds.normal("image", 1, 3, 16, 16 * 48),
+    "target_sizes": feeds.constant([[4, 4], [4, 8]]),
+}
+_NATIVE_VIDEO = {
+    "pixel_values_videos": feeds.normal("video", 1, 3, 16, 16 * 48),
+    "target_sizes_videos": feeds.constant([[4, 4], [4, 8]]),
+}
+_POSITIONS = [[column, row] for row in range(6) for column in range(6)]
+_GEMMA4 = Recipe(
+    inputs={
+        "pixel_values": feeds.uniform("image", 2, 36, 768),
+        "image_position_ids": feeds.constant([_POSITIONS] * 2),
+        "pixel_values_videos": feeds.uniform("video", 4, 36, 768),
+        "video_position_ids": feeds.constant([_POSITIONS] * 4),
+        "num_frames_per_video": feeds.constant([2, 2]),
+        "input_features": feeds.normal("audio", 2, 64, 128),
+        "input_features_mask": feeds.mask(64, 16, boolean=True),
+    }
+)
+_VISION_ROWS = feeds.normal("image", 2, 16, 64)
+_DETR_ENCODER = Recipe(
+    inputs={
+        "vision_features": Feed(lambda feeding: [feeding.normal(2, 64, 4, 4)], "image"),
+        "text_features": feeds.normal("text", 2, 5, 64),
+        "vision_pos_embeds": Feed(lambda feeding: [feeding.normal(2, 64, 4, 4)]),
+        "text_mask": feeds.mask(5, 2, boolean=True),
+    }
+)
+_DETR_DECODER = Recipe(
+    inputs={
+        "vision_features": _VISION_ROWS,
+        "text_features": feeds.normal("text", 2, 5, 64),
+        "vision_pos_encoding": feeds.normal("", 2, 16, 64),
+        "text_mask": feeds.mask(5, 2, boolean=True),
+        "spatial_shapes": feeds.constant([[4, 4]]),
+    }
+)
+_MASK_DECODER = Recipe(
+    inputs={
+        "decoder_queries": feeds.normal("queries", 2, 6, 64),
+        "backbone_features": Feed(
+            lambda feeding: [feeding.normal(2, 64, side, side) for side in (16, 8, 4)], "image"
+        ),
+        "encoder_hidden_states": feeds.normal("", 2, 16, 64),
+    }
+)
 
 
 def _patches(layout: str, grid: str = "image_grid_thw") -> Recipe:
@@ -54,16 +103,17 @@ RECIPES: dict[str, Recipe] = {
     "colmodernvbert": _MANY_IMAGES,
     "colqwen2": Recipe(
         inputs={
-            "pixel_values": feeds.normal("image", 2, 32, 1176),
-            "image_grid_thw": feeds.constant([[1, 4, 4], [1, 4, 8]]),
+            "pixel_values": feeds.normal("image", 2, 16, 1176),
+            "image_grid_thw": feeds.constant([[1, 4, 4], [1, 4, 4]]),
         }
     ),
     "deepseek_vl_hybrid": Recipe(
-        inputs={"high_res_pixel_values": feeds.normal("image", 2, 3, 64, 64)}
+        config={"high_res_vision_config": {"global_attn_indexes": (1,)}},
+        inputs={"high_res_pixel_values": feeds.normal("image", 2, 3, 64, 64)},
     ),
     "fuyu": Recipe(inputs={"pixel_values": feeds.normal("image", 2, 4, 2700)}),
     "gemma3": _FOUR_TOKENS,
-    "shieldgemma2": _FOUR_TOKENS,
+    "shieldgemma2": Recipe(config={"yes_token_index": 5, "no_token_index": 6}).over(_FOUR_TOKENS),
     "t5gemma2": Recipe(config={"encoder": {"mm_tokens_per_image": 4}}),
     "t5gemma2_encoder": _FOUR_TOKENS,
     "idefics2": _MANY_IMAGES,
@@ -128,7 +178,30 @@ RECIPES: dict[str, Recipe] = {
         inputs={"pixel_mask": Feed(_one_patch_masked)},
         why="it fills up with patches drawn from the masked ones: with one there is no chance",
     ),
-    "kosmos-2.5": _FLATTENED,
+    "kosmos-2": Recipe(inputs={"image_embeds_position_mask": _LATENTS_FIRST}),
+    "kosmos-2.5": Recipe(inputs={"image_embeds_position_mask": _LATENTS_FIRST}).over(_FLATTENED),
+    "embedding_gemma2": _GEMMA4,
+    "gemma4": _GEMMA4,
+    **dict.fromkeys(
+        ("minicpm_ocr", "minicpmv4_6", "minicpmv4_7"), Recipe(inputs={**_NATIVE, **_NATIVE_VIDEO})
+    ),
+    **dict.fromkeys(
+        ("minicpm_ocr_vision", "minicpmv4_6_vision", "minicpmv4_7_vision"), Recipe(inputs=_NATIVE)
+    ),
+    "molmo2_vision": Recipe(inputs={"pixel_values": feeds.normal("image", 2, 16, 588)}),
+    "pi0": Recipe(inputs={"action_embeds": feeds.normal("actions", 2, 5, 64)}).over(_MANY_IMAGES),
+    "moss_transcribe_diarize": Recipe(inputs={"padding_mask": feeds.mask(64, 16)}),
+    "nemotron_h_omni": Recipe(config={"audio_config": {"projection_hidden_size": 64}}),
+    "qwen3_omni_moe_thinker": Recipe(
+        config={"vision_start_token_id": 103},
+        inputs={
+            "input_features": feeds.normal("audio", 2, 128, 64),
+            "feature_attention_mask": feeds.mask(64, 16),
+        },
+    ),
+    **{f"{family}_detr_encoder": _DETR_ENCODER for family in ("sam3", "sam3_lite_text")},
+    **{f"{family}_detr_decoder": _DETR_DECODER for family in ("sam3", "sam3_lite_text")},
+    **{f"{family}_mask_decoder": _MASK_DECODER for family in ("sam3", "sam3_lite_text")},
     "pix2struct": _FLATTENED,
     "lfm2_vl": Recipe(
         inputs={

@@ -15,6 +15,14 @@ RECIPES: dict[str, Recipe] = {
         inputs={"bbox": feeds.uniform("boxes", 2, 12, 4)},
     ),
     "clvp_encoder": Recipe(config={"hidden_size": 128, "projection_dim": 64}),
+    "cohere_compass_text": Recipe(
+        config={
+            "rope_parameters": {
+                kind: {"rope_type": "default", "rope_theta": 10000.0, "mrope_section": [4, 2, 2]}
+                for kind in ("full_attention", "sliding_attention")
+            }
+        }
+    ),
     "dbrx": Recipe(
         config={"attn_config": {"rope_theta": 10000.0, "kv_n_heads": 2, "clip_qkv": 8.0}}
     ),

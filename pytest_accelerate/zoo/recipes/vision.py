@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from pytest_accelerate.zoo import feeds
+from pytest_accelerate.zoo.inputs import vision
 from pytest_accelerate.zoo.recipe import Feed, Recipe
 
 _HGNET = {
@@ -77,7 +78,7 @@ _EFFICIENT = {
 }
 
 _PATCH_ROWS = {"patch_embed_hidden_size": 768}
-_FLATTENED = {"flattened_patches": feeds.normal("image", 2, 8, 770)}
+_FLATTENED = {"flattened_patches": vision.FLATTENED_PATCHES}
 
 RECIPES: dict[str, Recipe] = {
     "bridgetower_vision_model": Recipe(inputs={"image": feeds.normal("image", 2, 3, 64, 64)}),
@@ -169,6 +170,11 @@ RECIPES: dict[str, Recipe] = {
             ),
         }
     ),
+    "janus_vqgan": Recipe(config={"num_patches": 4}),
+    "pp_doclayout_v2": Recipe(
+        config={"class_thresholds": [0.0, 0.0], "class_order": [0, 1]},
+        why="thresholds and order of its classes come with its checkpoints",
+    ),
     "lw_detr": Recipe(config={"projector_scale_factors": (1.0,), "group_detr": 2}),
     "lw_detr_vit": Recipe(config={"window_block_indices": (0,), "num_windows": 4}),
     "pp_formulanet_vision": Recipe(
@@ -179,6 +185,13 @@ RECIPES: dict[str, Recipe] = {
         }
     ),
     "slanext_vision": Recipe(
+        config={
+            "post_conv_in_channels": 64,
+            "post_conv_mid_channels": 64,
+            "post_conv_out_channels": 64,
+        }
+    ),
+    "slanext": Recipe(
         config={
             "post_conv_in_channels": 64,
             "post_conv_mid_channels": 64,
