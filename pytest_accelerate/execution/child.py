@@ -6,6 +6,7 @@ import contextlib
 import os
 import resource
 import sys
+from collections.abc import Callable
 from typing import NoReturn
 
 from pytest_accelerate.cells import CellSettings, ModelCell, Result, Stage, StageResult, Verdict
@@ -43,7 +44,7 @@ def main(runner: Runner, cell: ModelCell, settings: CellSettings, answers: int) 
             memory.cap(settings.memory_bytes)
         result = runner(cell, settings, on_stage=on_stage, on_result=on_result)
         memory.lift_cap()
-        tell({"result": result.to_json()})
+        _tell_result(tell, result)
         status = 0
     except BaseException as error:
         memory.lift_cap()
@@ -53,6 +54,13 @@ def main(runner: Runner, cell: ModelCell, settings: CellSettings, answers: int) 
             sys.stdout.flush()
             sys.stderr.flush()
         os._exit(status)
+
+
+def _tell_result(tell: Callable[[Message], None], result: Result) -> None:
+    try:
+        tell({"result": result.to_json()})
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"the result cannot be serialised: {error}") from error
 
 
 def _apply_limits(settings: CellSettings) -> None:

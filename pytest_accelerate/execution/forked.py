@@ -88,7 +88,8 @@ class _Server:
 
     def __init__(self, ahead: Imports) -> None:
         self._connection, theirs = socket.socketpair()
-        self._log: IO[bytes] = tempfile.TemporaryFile()
+        # Open as long as the server lives, and without a name, so that nothing is left of it.
+        self._log: IO[bytes] = tempfile.TemporaryFile()  # noqa: SIM115
         self._decoder = Decoder()
         self._received: list[Message] = []
         self._ready = False
@@ -153,7 +154,9 @@ class _Server:
             code = self._process.wait(STOP_SECONDS)
         except subprocess.TimeoutExpired:
             return "closed its connection"
-        return f"was killed by signal {code - 128}" if code > 128 else f"exited with status {code}"
+        # The watchdog ends with 128 + signal for the server; negative is its own death.
+        number = -code if code < 0 else code - 128
+        return f"was killed by signal {number}" if number > 0 else f"exited with status {code}"
 
     def _failed_start(self, why: Message) -> Exception:
         missing = why["missing"]

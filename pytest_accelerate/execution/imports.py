@@ -53,7 +53,10 @@ def of_hardware(
             *(path.partition(":")[0] for name, path in plugins if name in hardware),
             *recipe_modules,
         ),
-        warm=("pytest_accelerate.hardware.openvino:warm",) if openvino else (),
+        warm=(
+            "pytest_accelerate.execution.warm:one_cell",
+            *(("pytest_accelerate.hardware.openvino:warm",) if openvino else ()),
+        ),
     )
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict
 from typing import Any, TypeAlias
 
@@ -27,10 +27,14 @@ class Decoder:
     def __init__(self) -> None:
         self._rest = b""
 
-    def feed(self, data: bytes) -> list[Message]:
-        """The messages that ``data`` completes; a line cut short by a death stays behind."""
+    def feed(self, data: bytes) -> Iterator[Message]:
+        """The messages that ``data`` completes; a line cut short by a death stays behind.
+
+        Raises:
+            ValueError: a line is no JSON; the messages before it have been given.
+        """
         *lines, self._rest = (self._rest + data).split(b"\n")
-        return [json.loads(line) for line in lines]
+        return map(json.loads, lines)
 
 
 def pack_request(cell: ModelCell, settings: CellSettings) -> Message:

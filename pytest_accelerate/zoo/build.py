@@ -39,9 +39,12 @@ def build(model_type: str, recipe: Recipe, weights: str, checkpoint: str | None)
     kind = model_class(model_type, recipe.model_class)
     step = "its config cannot be made"
     try:
-        with _quiet():
+        with _quiet(), _offline(weights != "pretrained"):
             if weights == "pretrained":
-                step = f"{checkpoint} cannot be loaded"
+                step = (
+                    f"checkpoint {checkpoint} cannot be loaded as safetensors (give a folder that "
+                    "holds it, or a Hub id that is cached or can be downloaded)"
+                )
                 model = _pretrained(kind, checkpoint, recipe.attention or "eager")
             else:
                 config = _config(model_type, recipe, weights)
@@ -142,6 +145,19 @@ def _pretrained(kind: type[Any], checkpoint: str | None, attention: str) -> torc
         attn_implementation=attention,
     )
     return model.eval().requires_grad_(False)
+
+
+@contextlib.contextmanager
+def _offline(wanted: bool) -> Iterator[None]:
+    """Keep the Hub out of what asked for no checkpoint; some configs look for files there."""
+    from huggingface_hub import constants
+
+    before = constants.HF_HUB_OFFLINE
+    constants.HF_HUB_OFFLINE = before or wanted
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before
 
 
 @contextlib.contextmanager

@@ -84,6 +84,7 @@ _INTEGERS: tuple[tuple[str, Rule], ...] = (
     (r"max_2d_position_embeddings$", _at_most(128)),
     (r"^window_size$", lambda value: 2 if value < 32 else value),
     (r"^base_channels$", _at_most(32)),
+    (r"^(num_filters|n_filters)$", _at_most(8)),
     (r"num_pos_feats$", _at_most(WIDTH // 2)),
     (
         r"(sliding_window|attention_window|local_attention|sliding_window_size|attention_chunk_size)$",

@@ -86,6 +86,15 @@ RECIPES: dict[str, Recipe] = {
             "noise_sequence": feeds.normal("", 2, 8, 64),
         }
     ),
+    "vibevoice_acoustic_tokenizer": Recipe(
+        inputs={"input_values": feeds.normal("audio", 2, 1, 6400)}
+    ),
+    "vibevoice_acoustic_tokenizer_encoder": Recipe(
+        inputs={"hidden_states": feeds.normal("audio", 2, 1, 6400)}
+    ),
+    "vibevoice_acoustic_tokenizer_decoder": Recipe(
+        inputs={"hidden_states": feeds.normal("audio", 2, 64, 2)}
+    ),
     "vits": Recipe(
         config={"noise_scale": 0.0, "noise_scale_duration": 0.0},
         why="it draws noise in each forward: only at scale zero are two runs the same",

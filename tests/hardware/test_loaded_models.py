@@ -1,0 +1,191 @@
+"""Loaded models: what they answer, and that answering changes nothing."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import pytest
+import torch
+
+from pytest_accelerate import hardware, zoo
+from pytest_accelerate.agreement import compare
+from pytest_accelerate.errors import (
+    InvalidInputs,
+    NotConstructible,
+    UnknownPrecision,
+    UnsupportedOperation,
+)
+from pytest_accelerate.hardware.openvino_errors import operators_in
+from pytest_accelerate.hardware.outputs import flatten
+from pytest_accelerate.zoo.specimen import Specimen
+
+BACKENDS = ("cpu", "openvino")
+
+
+@pytest.fixture(scope="module")
+def bert() -> Specimen:
+    """A real model with two kinds of outputs."""
+    return zoo.construct("bert")
+
+
+@pytest.fixture(autouse=True)
+def two_threads() -> Iterator[None]:
+    """Leave the number of threads as it was."""
+    before = torch.get_num_threads()
+    yield
+    torch.set_num_threads(before)
+
+
+def specimen_of(model: torch.nn.Module, **inputs: Any) -> Specimen:
+    """A specimen of a module of the test's own."""
+    return Specimen("own", model.eval(), inputs, ("text",))
+
+
+def test_outputs_are_named_by_their_path() -> None:
+    """Mappings, sequences and nesting give dotted names; what is no tensor is left out."""
+    one, two, three = torch.ones(1), torch.ones(2), torch.ones(3)
+    output = {"a": one, "b": (two, None, {"c": three}), "n": 7, "text": "x"}
+    assert list(flatten(output)) == ["a", "b.0", "b.2.c"]
+    assert list(flatten(one)) == ["output"]
+    assert list(flatten((one, two))) == ["0", "1"]
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_run_changes_neither_inputs_nor_specimen(name: str, bert: Specimen) -> None:
+    """Inputs and weights are the same to the bit after load and run, at any precision."""
+    inputs = copy.deepcopy(dict(bert.inputs))
+    weights = {key: value.clone() for key, value in bert.model.state_dict().items()}
+    for precision in ("fp32", "bf16"):
+        loaded = hardware.create(name).load(bert, precision)
+        loaded.run(bert.inputs)
+        loaded.close()
+    assert all(torch.equal(inputs[key], bert.inputs[key]) for key in inputs)
+    assert all(torch.equal(weights[key], value) for key, value in bert.model.state_dict().items())
+    assert next(bert.model.parameters()).dtype is torch.float32
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_precisions_are_what_they_are_called(name: str, bert: Specimen) -> None:
+    """Half precision is near the reference and is not the reference; int4 is not offered."""
+    reference = hardware.create("cpu").load(bert, "fp32").run(bert.inputs)
+    half = hardware.create(name).load(bert, "bf16").run(bert.inputs)
+    assert compare(half, reference, 5e-2).agrees
+    if name == "cpu":
+        assert not compare(half, reference, 1e-6).agrees
+    with pytest.raises(UnknownPrecision, match="int4"):
+        hardware.create(name).load(bert, "int4")
+
+
+def test_the_reference_in_float64_is_closer_than_fp32_can_be(bert: Specimen) -> None:
+    """The float64 run returns float64 and agrees with fp32 to fp32's rounding."""
+    exact = hardware.create("cpu").load(bert, "fp64").run(bert.inputs)
+    plain = hardware.create("cpu").load(bert, "fp32").run(bert.inputs)
+    assert {value.dtype for value in exact.values()} == {torch.float64}
+    assert 0 < compare(plain, exact, 1e-4).max_relative_error < 1e-4
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_twenty_threads_get_their_own_answers(name: str, bert: Specimen) -> None:
+    """Concurrent runs of one loaded model on different inputs answer as one after another."""
+    batches = [
+        {**bert.inputs, "input_ids": (bert.inputs["input_ids"] + shift) % 64}
+        for shift in range(1, 21)
+    ]
+    expected = [hardware.create("cpu").load(bert, "fp32").run(batch) for batch in batches]
+    loaded = hardware.create(name).load(bert, "fp32")
+    with ThreadPoolExecutor(20) as pool:
+        answers = list(pool.map(loaded.run, batches))
+    for answer, right in zip(answers, expected, strict=True):
+        assert compare(answer, right, 1e-4).agrees
+
+
+@pytest.mark.parametrize("name", BACKENDS)
+def test_a_closed_model_says_so(name: str, bert: Specimen) -> None:
+    """A model that was closed does not run any more."""
+    loaded = hardware.create(name).load(bert, "fp32")
+    loaded.close()
+    with pytest.raises(RuntimeError, match="closed"):
+        loaded.run(bert.inputs)
+
+
+class Kinds(torch.nn.Module):
+    """Outputs of every kind: aliased, integer, boolean; one input is never used."""
+
+    def forward(self, x: torch.Tensor, unused: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Return the input itself among what is computed from it."""
+        return {"same": x, "twice": x * 2, "ids": x.argmax(-1), "mask": x > 0, "again": x}
+
+
+def test_openvino_keeps_names_kinds_and_aliases() -> None:
+    """Integers stay integers, booleans booleans, an output may be an input, an input unused."""
+    inputs = {"x": torch.randn(2, 3), "unused": torch.randn(5)}
+    specimen = specimen_of(Kinds(), **inputs)
+    loaded = hardware.create("openvino").load(specimen, "fp32")
+    answer = loaded.run(inputs)
+    expected = Kinds()(**inputs)
+    assert list(answer) == list(expected)
+    assert [value.dtype for value in answer.values()] == [
+        value.dtype for value in expected.values()
+    ]
+    assert compare(answer, expected, 1e-6).agrees
+    assert loaded.path == "trace"
+    assert loaded.path_reason == ""
+
+
+class Unsupported(torch.nn.Module):
+    """An operator that OpenVINO has on no path."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Take a decomposition."""
+        return torch.linalg.eigvalsh(x @ x.T)
+
+
+def test_an_unsupported_operator_is_named() -> None:
+    """Where no path converts, the error carries the operator that OpenVINO lacks."""
+    specimen = specimen_of(Unsupported(), x=torch.randn(3, 3))
+    with pytest.raises(UnsupportedOperation) as caught:
+        hardware.create("openvino").load(specimen, "fp32")
+    assert any("linalg" in name for name in caught.value.operations)
+
+
+def test_operators_are_read_from_openvinos_messages() -> None:
+    """The forms in which OpenVINO names what it lacks."""
+    assert operators_in(
+        "FrontEnd API failed\n-- No conversion rule found for operations: aten::histc, aten::foo\n"
+    ) == ("aten::histc", "aten::foo")
+    assert operators_in("shapes do not match") == ()
+
+
+class Fails(torch.nn.Module):
+    """A model that does not run at all."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Fail."""
+        raise ValueError("not with me")
+
+
+def test_a_model_that_runs_nowhere_is_no_matter_of_openvino() -> None:
+    """A failure of the model itself is told as such, not as one of the backend."""
+    with pytest.raises(NotConstructible, match="does not run on the CPU either"):
+        hardware.create("openvino").load(specimen_of(Fails(), x=torch.ones(1)), "fp32")
+
+
+class Scaled(torch.nn.Module):
+    """A model with an input that is no tensor."""
+
+    def forward(self, x: torch.Tensor, factor: float) -> torch.Tensor:
+        """Scale."""
+        return x * factor
+
+
+def test_a_constant_of_the_graph_cannot_be_fed_another_value() -> None:
+    """An input that was baked into the graph is refused with another value, not ignored."""
+    loaded = hardware.create("openvino").load(
+        specimen_of(Scaled(), x=torch.ones(2), factor=2.0), "fp32"
+    )
+    assert loaded.run({"x": torch.ones(2), "factor": 2.0})["output"].tolist() == [2.0, 2.0]
+    with pytest.raises(InvalidInputs, match=r"factor is 3\.0; the graph was made for 2\.0"):
+        loaded.run({"x": torch.ones(2), "factor": 3.0})
