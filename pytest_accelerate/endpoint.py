@@ -25,6 +25,7 @@ from pytest_accelerate import hardware as registry
 from pytest_accelerate.cells import PRECISIONS, WEIGHTS, ModelCell
 from pytest_accelerate.endpoint_inputs import InputRules, signature_of
 from pytest_accelerate.errors import (
+    AccelerateError,
     HardwareUnavailable,
     InvalidInputs,
     NotConstructible,
@@ -179,7 +180,9 @@ class Endpoint(_Callable):
         loaded = self._load_for(checked)
         try:
             tensors = loaded.run(checked)
-        except (TypeError, ValueError, IndexError, RuntimeError) as error:
+        except (AccelerateError, MemoryError):
+            raise
+        except Exception as error:
             raise InvalidInputs(
                 f"{self.cell.id} cannot run on these inputs: {type(error).__name__}: {error}\n"
                 f"it takes, for example: {self._input_rules().describe()}"

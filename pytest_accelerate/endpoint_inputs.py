@@ -17,16 +17,27 @@ if TYPE_CHECKING:
 TOKEN_INPUTS = ("input_ids", "decoder_input_ids")
 
 
+LAYOUT_WORDS = ("grid", "sizes", "shapes", "lens", "lengths", "offsets", "num_")
+"""Words in the names of inputs whose values, not only whose shapes, decide what is computed: a
+model reads them into Python numbers, which a graph made for fixed shapes holds as constants."""
+
+
 def signature_of(inputs: Mapping[str, Any]) -> object:
-    """A hashable value equal for inputs of the same names, shapes and dtypes."""
-    return tuple(sorted((name, _kind(value)) for name, value in inputs.items()))
+    """A hashable value, equal for inputs that one graph of fixed shapes can take.
+
+    They have the same names, shapes and dtypes, and the same values where these lay out the
+    computation (:data:`LAYOUT_WORDS`).
+    """
+    return tuple(sorted((name, _kind(name, value)) for name, value in inputs.items()))
 
 
-def _kind(value: Any) -> str:
+def _kind(name: str, value: Any) -> str:
     if hasattr(value, "shape") and hasattr(value, "dtype"):
-        return f"{value.dtype}{list(value.shape)}"
+        kind = f"{value.dtype}{list(value.shape)}"
+        lays_out = any(word in name for word in LAYOUT_WORDS) and "int" in str(value.dtype)
+        return f"{kind}{value.tolist()}" if lays_out else kind
     if isinstance(value, list | tuple):
-        return f"[{', '.join(_kind(item) for item in value)}]"
+        return f"[{', '.join(_kind(name, item) for item in value)}]"
     return repr(value)
 
 
@@ -82,7 +93,9 @@ class InputRules:
 
         example = self.examples.get(name)
         if not isinstance(example, torch.Tensor):
-            return value
+            # Nothing is known of it but its name; numbers in rows are a tensor all the same.
+            is_array = isinstance(value, list | tuple) or hasattr(value, "__array__")
+            return self._as_tensor(name, value) if example is None and is_array else value
         tensor = self._as_tensor(name, value)
         if tensor.is_floating_point() != example.is_floating_point():
             raise InvalidInputs(

@@ -12,6 +12,18 @@ from pytest_accelerate.cells import Measures, ModelCell, Result, Stage, StageRes
 from pytest_accelerate.execution import memory
 
 _OUT_OF_MEMORY = ("std::bad_alloc", "DefaultCPUAllocator", "MemoryError", "bad allocation")
+_REFUSED = (
+    *_OUT_OF_MEMORY,
+    "annot allocate memory",
+    "can't alloc",
+    "Resource temporarily unavailable",
+    "Thread creation failed",
+    "can't start new thread",
+    "failed to map segment",
+)
+"""What libraries say when memory is refused to them, for a thread's stack too [seen of libgomp,
+glibc, oneDNN and OpenVINO under caps of 1 to 64 MiB]. Some of it has other causes without a cap.
+"""
 _LAST_WORDS = 4000
 """How much of the output's end may hold the reason for an abort, in characters."""
 
@@ -90,9 +102,26 @@ def conclude(progress: Progress, ending: Ending | None, memory_bytes: int | None
     if result is None:
         assert ending is not None, "a cell without a result has ended somehow"
         result = _ended(progress, ending)
-    if result.verdict is Verdict.OOM and memory_bytes is not None:
+    if memory_bytes is None:
+        return result
+    if _was_refused_memory(result):
+        result = _out_of_memory(result)
+    if result.verdict is Verdict.OOM:
         result = _name_cap(result, f" (memory cap: {memory.readable(memory_bytes)})")
     return result
+
+
+def _was_refused_memory(result: Result) -> bool:
+    if result.verdict not in (Verdict.ERROR, Verdict.CRASH, Verdict.UNSUPPORTED):
+        return False
+    last = result.stages[-1]
+    return bool(_first(_REFUSED, last.reason + last.traceback[-_LAST_WORDS:]))
+
+
+def _out_of_memory(result: Result) -> Result:
+    *before, last = result.stages
+    stages = (*before, replace(last, verdict=Verdict.OOM))
+    return replace(result, verdict=Verdict.OOM, stages=stages)
 
 
 def _ended(progress: Progress, ending: Ending) -> Result:

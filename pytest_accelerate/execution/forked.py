@@ -162,6 +162,7 @@ class _Server:
         missing = why["missing"]
         if missing in _EXTRAS:
             return MissingPackage(missing, _EXTRAS[missing])
+        self._death()  # Its last words are written after the answer.
         return self._failed(f"the fork server could not start: {why['reason']}")
 
     def _failed(self, what: str) -> ExecutorFailed:

@@ -79,6 +79,12 @@ def _grow() -> None:
     KEPT.extend(b"x" * 2**26 for _ in range(64))
 
 
+def _tensor() -> None:
+    import torch
+
+    torch.ones(2**30)
+
+
 def _abort_for_memory() -> None:
     os.write(2, b"terminate called after throwing an instance of 'std::bad_alloc'\n")
     os.abort()
@@ -139,6 +145,7 @@ _FAULTS: dict[str, Callable[[], Measures | None]] = {
     "hang": _hang,
     "family": _family,
     "grow": _grow,
+    "tensor": _tensor,
     "abort-for-memory": _abort_for_memory,
     "killed-from-outside": _killed_from_outside,
     "nameless-signal": _nameless_signal,

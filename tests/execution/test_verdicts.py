@@ -43,6 +43,7 @@ def run(executor: ForkedExecutor, fault: str, settings: CellSettings = SETTINGS)
         ("nameless-signal", Verdict.CRASH, "died of signal 35"),
         ("exit", Verdict.CRASH, "exited with status 3 and without an answer"),
         ("grow", Verdict.OOM, "MemoryError (memory cap: 512 MiB)"),
+        ("tensor", Verdict.OOM, "(memory cap: 512 MiB)"),
         ("abort-for-memory", Verdict.OOM, "aborted: std::bad_alloc (memory cap: 512 MiB)"),
         ("killed-from-outside", Verdict.OOM, "killed by SIGKILL from outside"),
         ("odd-exception", Verdict.ERROR, "Odd: odd"),
