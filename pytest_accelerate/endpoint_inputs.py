@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from pytest_accelerate.errors import InvalidInputs, nearest
+from pytest_accelerate.hardware.layout import lays_out
 
 if TYPE_CHECKING:
     import torch
@@ -17,16 +18,11 @@ if TYPE_CHECKING:
 TOKEN_INPUTS = ("input_ids", "decoder_input_ids")
 
 
-LAYOUT_WORDS = ("grid", "sizes", "shapes", "lens", "lengths", "offsets", "num_")
-"""Words in the names of inputs whose values, not only whose shapes, decide what is computed: a
-model reads them into Python numbers, which a graph made for fixed shapes holds as constants."""
-
-
 def signature_of(inputs: Mapping[str, Any]) -> object:
     """A hashable value, equal for inputs that one graph of fixed shapes can take.
 
     They have the same names, shapes and dtypes, and the same values where these lay out the
-    computation (:data:`LAYOUT_WORDS`).
+    computation (:func:`~pytest_accelerate.hardware.layout.lays_out`).
     """
     return tuple(sorted((name, _kind(name, value)) for name, value in inputs.items()))
 
@@ -34,8 +30,7 @@ def signature_of(inputs: Mapping[str, Any]) -> object:
 def _kind(name: str, value: Any) -> str:
     if hasattr(value, "shape") and hasattr(value, "dtype"):
         kind = f"{value.dtype}{list(value.shape)}"
-        lays_out = any(word in name for word in LAYOUT_WORDS) and "int" in str(value.dtype)
-        return f"{kind}{value.tolist()}" if lays_out else kind
+        return f"{kind}{value.tolist()}" if lays_out(name, value) else kind
     if isinstance(value, list | tuple):
         return f"[{', '.join(_kind(name, item) for item in value)}]"
     return repr(value)

@@ -14,7 +14,7 @@ from pytest_accelerate.execution import memory
 _OUT_OF_MEMORY = ("std::bad_alloc", "DefaultCPUAllocator", "MemoryError", "bad allocation")
 _REFUSED = (
     *_OUT_OF_MEMORY,
-    "annot allocate memory",
+    "allocate memory",
     "can't alloc",
     "Resource temporarily unavailable",
     "Thread creation failed",
@@ -104,24 +104,27 @@ def conclude(progress: Progress, ending: Ending | None, memory_bytes: int | None
         result = _ended(progress, ending)
     if memory_bytes is None:
         return result
-    if _was_refused_memory(result):
-        result = _out_of_memory(result)
+    if sign := _refusal(result):
+        result = _out_of_memory(result, sign)
     if result.verdict is Verdict.OOM:
         result = _name_cap(result, f" (memory cap: {memory.readable(memory_bytes)})")
     return result
 
 
-def _was_refused_memory(result: Result) -> bool:
-    if result.verdict not in (Verdict.ERROR, Verdict.CRASH, Verdict.UNSUPPORTED):
-        return False
+def _refusal(result: Result) -> str:
+    """What says that memory was refused, where another verdict was made of it."""
+    blamed = (Verdict.ERROR, Verdict.CRASH, Verdict.UNSUPPORTED)
+    if result.verdict not in blamed or not result.stages:
+        return ""
     last = result.stages[-1]
-    return bool(_first(_REFUSED, last.reason + last.traceback[-_LAST_WORDS:]))
+    return _first(_REFUSED, last.reason + last.traceback[-_LAST_WORDS:])
 
 
-def _out_of_memory(result: Result) -> Result:
+def _out_of_memory(result: Result, sign: str) -> Result:
     *before, last = result.stages
-    stages = (*before, replace(last, verdict=Verdict.OOM))
-    return replace(result, verdict=Verdict.OOM, stages=stages)
+    told = "" if sign in result.reason else f": {sign}"
+    stages = (*before, replace(last, verdict=Verdict.OOM, reason=last.reason + told))
+    return replace(result, verdict=Verdict.OOM, stages=stages, reason=result.reason + told)
 
 
 def _ended(progress: Progress, ending: Ending) -> Result:

@@ -14,7 +14,7 @@ the operators that OpenVINO named are the reason.
 
 from __future__ import annotations
 
-import os
+import sys
 import threading
 from collections.abc import Mapping
 from typing import Any
@@ -28,8 +28,10 @@ from pytest_accelerate.hardware.outputs import flatten
 from pytest_accelerate.tolerances import tolerance_of
 from pytest_accelerate.zoo.specimen import Specimen
 
-os.environ.setdefault("OPENVINO_TELEMETRY_OPT_OUT", "1")
-
+# OpenVINO reads no variable that would keep it from sending telemetry, and importing it starts the
+# thread that does; without the package it uses a stub of its own.
+if "openvino" not in sys.modules:
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
 try:
     import openvino
 except ImportError as error:

@@ -64,10 +64,11 @@ class Conversion:
 def trace(specimen: Specimen, reference: Tensors) -> Conversion:
     """Trace the model on its inputs and convert what was seen."""
     preparation = Preparation.of(specimen.model, specimen.inputs)
-    traceable = Traceable(specimen.model, preparation.complete(specimen.inputs))
+    completed = preparation.complete(specimen.inputs)
+    traceable = Traceable(specimen.model, completed, preparation.variable(completed))
     with _for_tracing(specimen.model), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        shapes = [list(value.shape) for value in flatten(traceable.inputs).values()]
+        shapes = [list(value.shape) for value in traceable.examples]
         model = openvino.convert_model(traceable.trace(), input=shapes)
     known = dict(zip(traceable.port_names, traceable.names, strict=True))
     return Conversion(

@@ -25,6 +25,8 @@ def operators_in(message: str) -> tuple[str, ...]:
 
 def neither_converts(failures: Mapping[str, BaseException]) -> Exception:
     """The error for a model that no path converts: ``unsupported`` where an operator was named."""
+    if refused := next((error for error in failures.values() if _is_refused(error)), None):
+        return MemoryError(_told(refused))
     operations = dict.fromkeys(
         name for error in failures.values() for name in operators_in(str(error))
     )
@@ -38,6 +40,12 @@ def neither_converts(failures: Mapping[str, BaseException]) -> Exception:
     # The last path converts most, so its traceback is the one to read.
     combined.__cause__ = list(failures.values())[-1]
     return combined
+
+
+def _is_refused(error: BaseException) -> bool:
+    """Whether memory or a thread was refused, which OpenVINO tells as a failure of its own."""
+    signs = ("bad_alloc", "can't alloc", "Cannot allocate", "Resource temporarily unavailable")
+    return any(sign in str(error) for sign in signs)
 
 
 def _told(error: BaseException) -> str:

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from pytest_accelerate.errors import InvalidInputs
+from pytest_accelerate.hardware.layout import lays_out
 from pytest_accelerate.hardware.outputs import flatten
 
 Inputs = Mapping[str, Any]
@@ -26,7 +27,7 @@ class Preparation:
 
     model: torch.nn.Module
     baked: Mapping[str, Any]
-    """Inputs that are no tensors, which are constants of the graph: name and value."""
+    """Inputs that are constants of the graph, by leaf name: what is no tensor, and layouts."""
 
     @classmethod
     def of(cls, model: torch.nn.Module, inputs: Inputs) -> Preparation:
@@ -35,10 +36,12 @@ class Preparation:
 
     def complete(self, inputs: Inputs) -> dict[str, Any]:
         """A copy of the inputs with what the model would compute from their values."""
-        from transformers.exporters.utils import prepare_for_export
+        from transformers.exporters.utils import precompute_export_inputs
 
-        _, prepared, _ = prepare_for_export(self.model, copy.deepcopy(dict(inputs)))
-        return dict(prepared)
+        completed = copy.deepcopy(dict(inputs))
+        with torch.no_grad():
+            precompute_export_inputs(self.model, completed)
+        return completed
 
     def tensors(self, inputs: Inputs) -> dict[str, torch.Tensor]:
         """The tensors to feed, by dotted leaf name.
@@ -54,11 +57,18 @@ class Preparation:
                 )
         return flatten(completed)
 
+    def variable(self, completed: Inputs) -> tuple[str, ...]:
+        """The names of the tensors that are not constants, in order."""
+        return tuple(name for name in flatten(dict(completed)) if name not in self.baked)
+
 
 def _plain_leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:
-    """Leaves that are numbers or text, by dotted name."""
+    """Leaves that are numbers or text, and layouts as lists of numbers, by dotted name."""
     if isinstance(value, bool | int | float | str):
         yield name, value
+    elif isinstance(value, torch.Tensor):
+        if lays_out(name, value):
+            yield name, value.tolist()
     elif isinstance(value, Mapping):
         for key, child in value.items():
             yield from _plain_leaves(f"{name}.{key}" if name else str(key), child)

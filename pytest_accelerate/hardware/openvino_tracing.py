@@ -11,14 +11,22 @@ from pytest_accelerate.hardware.outputs import flatten
 
 
 class Traceable(torch.nn.Module):
-    """A model with its inputs' tensors as the only parameters of ``forward``."""
+    """A model with tensors as the only parameters of ``forward``; other inputs are constants."""
 
-    def __init__(self, model: torch.nn.Module, inputs: Mapping[str, Any]) -> None:
+    def __init__(
+        self, model: torch.nn.Module, inputs: Mapping[str, Any], names: tuple[str, ...]
+    ) -> None:
         super().__init__()
         self.model = model
         self.inputs = dict(inputs)
-        self.names = tuple(flatten(self.inputs))
-        """Dotted leaf names of the inputs, in the order of ``forward``'s parameters."""
+        self.names = names
+        """Dotted leaf names of the tensors, in the order of ``forward``'s parameters."""
+
+    @property
+    def examples(self) -> tuple[torch.Tensor, ...]:
+        """The tensors that the model is traced with."""
+        leaves = flatten(self.inputs)
+        return tuple(leaves[name].clone() for name in self.names)
 
     def call(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Run the model on these tensors in place of its inputs' own."""
@@ -42,16 +50,15 @@ class Traceable(torch.nn.Module):
         scope: dict[str, Any] = {}
         exec(f"def forward(self, {parameters}): return self.call({parameters})", scope)
         self.__class__ = type("TraceableByName", (Traceable,), {"forward": scope["forward"]})
-        examples = tuple(value.clone() for value in flatten(self.inputs).values())
         # check_trace would run the model twice more; the converted graph is compared anyway.
         trace: Any = torch.jit.trace
-        return trace(self, examples, check_trace=False, strict=False)
+        return trace(self, self.examples, check_trace=False, strict=False)
 
 
 def _replace(value: Any, tensors: Mapping[str, torch.Tensor], name: str = "") -> Any:
     """``value`` with each of its tensor leaves replaced by the one of the same name."""
     if isinstance(value, torch.Tensor):
-        return tensors[name]
+        return tensors.get(name, value)
     prefix = f"{name}." if name else ""
     if isinstance(value, Mapping):
         return {key: _replace(child, tensors, f"{prefix}{key}") for key, child in value.items()}

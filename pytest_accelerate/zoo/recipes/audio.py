@@ -87,7 +87,11 @@ RECIPES: dict[str, Recipe] = {
         }
     ),
     "vibevoice_acoustic_tokenizer": Recipe(
-        inputs={"input_values": feeds.normal("audio", 2, 1, 6400)}
+        inputs={
+            "input_values": feeds.normal("audio", 2, 1, 6400),
+            "sample": feeds.constant(False),
+        },
+        why="it draws its latents at random unless told not to sample",
     ),
     "vibevoice_acoustic_tokenizer_encoder": Recipe(
         inputs={"hidden_states": feeds.normal("audio", 2, 1, 6400)}
