@@ -209,7 +209,7 @@ class AccelerateSession:
             return None
         from pytest_accelerate import discovery
 
-        return discovery.checkpoints().get(model_type)
+        return discovery.checkpoints(self.config.rootpath).get(model_type)
 
     @property
     def executor(self) -> Executor:

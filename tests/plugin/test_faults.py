@@ -134,6 +134,40 @@ def test_nothing_is_left_after_kill_9_of_the_worker(faulty: pytest.Pytester) -> 
     assert left_running(faulty.path) == []
 
 
+def test_kill_9_of_an_xdist_worker_loses_its_own_cell_alone(
+    faulty: pytest.Pytester, matrix: Matrix
+) -> None:
+    """With -n 2 a killed worker takes its hung cell with it; the other cells are all there."""
+    args = ("--hardware", "faulty_hang,faulty_none", "--models", "bert,gpt2", "-n", "2")
+    command = [sys.executable, "-m", "pytest", *args, "--cell-timeout", "20"]
+    with subprocess.Popen(
+        command, cwd=faulty.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as controller:
+        deadline = time.monotonic() + 60
+        while not (hung := hung_processes()):
+            assert time.monotonic() < deadline, "no cell came to hang"
+            time.sleep(0.2)
+        ancestors = [hung[0], *hung[0].parents()]
+        pids = [process.pid for process in ancestors]
+        ancestors[pids.index(controller.pid) - 1].kill()
+        controller.wait(timeout=90)
+    assert left_running(faulty.path) == []
+    verdicts = matrix.verdicts()
+    assert verdicts.pop("bert-faulty_none-fp32") == "pass"
+    assert verdicts.pop("gpt2-faulty_none-fp32") == "pass"
+    assert set(verdicts.values()) <= {"timeout"}
+    assert matrix.lines()[-1]["partial"] == (len(verdicts) < 2)
+
+
+def hung_processes() -> list[psutil.Process]:
+    """What cells that hang have started."""
+    return [
+        process
+        for process in psutil.process_iter(["cmdline"])
+        if "CHILDOFHANG" in " ".join(process.info["cmdline"] or ())
+    ]
+
+
 def test_a_killed_run_goes_on_with_resume(faulty: pytest.Pytester, matrix: Matrix) -> None:
     """What was finished before kill -9 is kept, and --resume runs the rest alone."""
     args = ["--hardware", "faulty_none,faulty_hang", "--models", "bert", "--cell-timeout", "5"]
