@@ -80,6 +80,9 @@ _EFFICIENT = {
 _PATCH_ROWS = {"patch_embed_hidden_size": 768}
 _FLATTENED = {"flattened_patches": vision.FLATTENED_PATCHES}
 
+# Its head decodes step by step, and a trace unrolls all 501 steps of the default: 64 s.
+_FEW_STEPS = {"max_text_length": 8}
+
 RECIPES: dict[str, Recipe] = {
     "bridgetower_vision_model": Recipe(inputs={"image": feeds.normal("image", 2, 3, 64, 64)}),
     "florence_vision": Recipe(inputs={"hidden_states": feeds.normal("image", 2, 3, 64, 64)}),
@@ -196,8 +199,10 @@ RECIPES: dict[str, Recipe] = {
             "post_conv_in_channels": 64,
             "post_conv_mid_channels": 64,
             "post_conv_out_channels": 64,
+            **_FEW_STEPS,
         }
     ),
+    "slanet": Recipe(config=_FEW_STEPS),
     "pp_ocrv5_server_det": _SERVER_DET,
     "pp_ocrv6_medium_det": _SERVER_DET,
     "rf_detr": Recipe(
