@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -76,6 +77,14 @@ class ModelCell:
     def id(self) -> str:
         """The parametrization id, ``bert-openvino-fp32``; :meth:`parse` reads it back."""
         return f"{self.model_type}-{self.hardware}-{self.precision}"
+
+    def command(self, weights: str = "tiny") -> str:
+        """The shell command that runs this cell alone."""
+        words = ["pytest", "--models", self.model_type, "--hardware", self.hardware]
+        words += ["--precision", self.precision]
+        if weights != "tiny":
+            words += ["--weights", weights]
+        return shlex.join(words)
 
     @classmethod
     def parse(cls, cell_id: str) -> ModelCell:

@@ -16,6 +16,7 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -66,7 +67,7 @@ class EndpointOutput(Mapping[str, "torch.Tensor"]):
         return len(self.tensors)
 
 
-class _Callable:
+class _Callable(ABC):
     """The call forms that real and mock handlers share."""
 
     cell: ModelCell
@@ -96,11 +97,9 @@ class _Callable:
         """The same as a call, awaitable; the event loop goes on meanwhile."""
         return await asyncio.to_thread(self, inputs, **named)
 
+    @abstractmethod
     def _answer(self, inputs: dict[str, Any]) -> EndpointOutput:
-        raise NotImplementedError
-
-    def close(self) -> None:
-        """Free what the handler holds."""
+        """Run one forward pass on inputs that are a mapping."""
 
     def __repr__(self) -> str:
         return f"<endpoint {self.cell.id} {self.implementation_type}>"

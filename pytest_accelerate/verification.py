@@ -84,10 +84,8 @@ class CellUnderTest:
         self._item.add_report_section("call", "stages", _stages(result))
 
 
-def reproduce_command(cell: ModelCell) -> str:
-    """The command that runs this cell alone."""
-    command = f"pytest --models {cell.model_type} --hardware {cell.hardware}"
-    return command if cell.precision == "fp32" else f"{command} --precision {cell.precision}"
+def _command(result: Result) -> str:
+    return result.cell.command(result.measures.weights or "tiny")
 
 
 def _stages(result: Result) -> str:
@@ -100,8 +98,8 @@ def _stages(result: Result) -> str:
 def _failure(result: Result) -> str:
     lines = [f"{result.cell.id}: {result.verdict}: {result.reason}"]
     lines += [stage.traceback.rstrip() for stage in result.stages if stage.traceback]
-    lines.append(f"reproduce: {reproduce_command(result.cell)}")
-    lines.append(f"known and accepted: {reproduce_command(result.cell)} --update-expectations")
+    lines.append(f"reproduce: {_command(result)}")
+    lines.append(f"known and accepted: {_command(result)} --update-expectations")
     return "\n".join(lines)
 
 
@@ -110,5 +108,5 @@ def _unexpected(result: Result, expected: Verdict, reason: str) -> str:
     return (
         f"{result.cell.id}: {got}\n"
         f"expected {expected}: {reason}\n"
-        f"if that is right: {reproduce_command(result.cell)} --update-expectations"
+        f"if that is right: {_command(result)} --update-expectations"
     )

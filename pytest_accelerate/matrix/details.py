@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import gzip
 import json
-import shlex
 from typing import Any
 
 from pytest_accelerate.cells import ModelCell
@@ -39,13 +38,9 @@ def block(matrix: Matrix) -> str:
 
 def command(entry: Entry) -> str:
     """The shell command that runs this cell alone again."""
-    cell = entry.result.cell
-    words = ["pytest", "--models", cell.model_type, "--hardware", cell.hardware]
-    words += ["--precision", cell.precision]
     weights = entry.result.measures.weights or entry.run.options.get("weights")
-    if isinstance(weights, str) and weights not in ("", "tiny"):
-        words += ["--weights", weights]
-    return visible(shlex.join(words), 2 * NAME)
+    known = weights if isinstance(weights, str) and weights else "tiny"
+    return visible(entry.result.cell.command(known), 2 * NAME)
 
 
 def environment(run: Run) -> list[tuple[str, str]]:

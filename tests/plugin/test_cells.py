@@ -93,7 +93,7 @@ def test_a_failing_cell_is_told_with_traceback_and_command(
         [
             "bert-broken-fp32: error: RuntimeError: no such luck",
             '*File "broken.py", line *',
-            "reproduce: pytest --models bert --hardware broken",
+            "reproduce: pytest --models bert --hardware broken --precision fp32",
         ]
     )
 
