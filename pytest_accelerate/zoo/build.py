@@ -14,7 +14,7 @@ import torch
 from pytest_accelerate.errors import AccelerateError, NotConstructible
 from pytest_accelerate.zoo.classes import model_class
 from pytest_accelerate.zoo.configs import published_config, tiny_config, walk
-from pytest_accelerate.zoo.initialise import reinitialise
+from pytest_accelerate.zoo.initialise import marking_uninitialised, reinitialise
 from pytest_accelerate.zoo.inputs import synthesise
 from pytest_accelerate.zoo.recipe import Recipe
 from pytest_accelerate.zoo.specimen import Specimen
@@ -105,7 +105,7 @@ def _random(
         )
     if weights == "published":
         _refuse_if_too_large(model_type, kind, parameters)
-    with torch.random.fork_rng(devices=[]):
+    with torch.random.fork_rng(devices=[]), marking_uninitialised():
         torch.manual_seed(seed_of(model_type))
         model: torch.nn.Module = kind._from_config(
             config, attn_implementation=attention, dtype=torch.float32

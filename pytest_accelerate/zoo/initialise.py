@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
+import contextlib
 import math
+from collections.abc import Iterator
 
 import torch
 
 # Below, the library's own initialisation is a stub that training would move away from: layer
 # scales start at 1e-6, gates and last layers at zero, and whatever they scale is not heard.
 _UNHEARD = 1e-3
+
+
+@contextlib.contextmanager
+def marking_uninitialised() -> Iterator[None]:
+    """Fill what is allocated and not initialised with NaN, so that it can be told from weights.
+
+    What memory happens to hold is neither the same on every machine nor in every process.
+    """
+    before = torch.are_deterministic_algorithms_enabled()
+    only_warns = torch.is_deterministic_algorithms_warn_only_enabled()
+    torch.use_deterministic_algorithms(True, warn_only=True)
+    try:
+        yield
+    finally:
+        torch.use_deterministic_algorithms(before, warn_only=only_warns)
 
 
 def reinitialise(model: torch.nn.Module, seed: int) -> None:
@@ -28,6 +45,10 @@ def _redraw(
     module: torch.nn.Module, name: str, parameter: torch.Tensor, generator: torch.Generator
 ) -> None:
     if not parameter.is_floating_point() or parameter.numel() == 0:
+        return
+    if parameter.isnan().any():
+        # Left as it was allocated, such as the experts of a model whose library forgets them.
+        parameter.normal_(0.0, parameter.shape[-1] ** -0.5, generator=generator)
         return
     if isinstance(module, torch.nn.Embedding):
         parameter.normal_(0.0, 1.0 / math.sqrt(parameter.shape[-1]) * 4, generator=generator)

@@ -191,3 +191,12 @@ def test_construct_is_silent(capfd: pytest.CaptureFixture[str]) -> None:
     zoo.construct("gpt_neo")
     zoo.construct("wav2vec2")
     assert capfd.readouterr() == ("", "")
+
+
+def test_weights_that_a_library_forgets_are_drawn_as_well() -> None:
+    """What a model leaves uninitialised gets weights of its own seed, not what memory held."""
+    first, *others = (zoo.construct("qwen3_omni_moe_talker_text").model for _ in range(3))
+    weights = first.state_dict()
+    assert all(value.isfinite().all() for value in weights.values())
+    for other in others:
+        assert all(torch.equal(weights[name], value) for name, value in other.state_dict().items())
