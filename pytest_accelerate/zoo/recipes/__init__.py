@@ -35,7 +35,7 @@ from pytest_accelerate.zoo.recipe import Recipe
 
 _OWN = tuple(
     f"{__name__}.{name}"
-    for name in ("parts", "text", "vision", "audio", "multimodal", "timeseries")
+    for name in ("parts", "text", "vision", "audio", "multimodal", "timeseries", "lacking")
 )
 _outside: dict[str, Mapping[str, Recipe]] = {}
 

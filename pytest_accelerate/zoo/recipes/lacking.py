@@ -1,0 +1,85 @@
+"""Types that the zoo cannot build or feed yet, and what each is in want of.
+
+An entry goes when a recipe brings what it names; ``lacks`` is the whole of the entry.
+"""
+
+from __future__ import annotations
+
+from pytest_accelerate.zoo.recipe import Recipe
+
+_SMALLER = "a config small enough: the rules leave it over the budget of parameters"
+_CONFIG = "a small config that passes the type's own validation"
+_SESSION = "an inference session, the state that a video model is called with"
+_PATCHES = "patches in the layout in which its vision tower packs them"
+_WIDTHS = "widths that agree between its stages"
+_TOKENS = "placeholder tokens in the order and number that it counts"
+_CODES = "codes and conditions of its audio decoder in their layout"
+
+_LACKS = {
+    "EvollaModel": _SMALLER,
+    "evolla": _SMALLER,
+    "dots3_note": _SMALLER,
+    "dots3_note_text": _SMALLER,
+    "muse_spark": _SMALLER,
+    "muse_spark_audio": _SMALLER,
+    "neucodec": _SMALLER,
+    "rag": _SMALLER,
+    "xcodec2": _SMALLER,
+    "esmfold2": _CONFIG,
+    "gemma4_assistant": _CONFIG,
+    "gemma4_unified_assistant": _CONFIG,
+    "granite4_vision": _CONFIG,
+    "molmo2": _CONFIG,
+    "nemotron_h_omni": _CONFIG,
+    "vibevoice_asr": _CONFIG,
+    "sam2_video": _SESSION,
+    "sam3_tracker_video": _SESSION,
+    "sam3_video": _SESSION,
+    "deepseek_ocr2": _PATCHES,
+    "deepseek_ocr2_encoder": _PATCHES,
+    "deepseek_ocr2_vision": _PATCHES,
+    "emu3": _PATCHES,
+    "gemma4_unified": _PATCHES,
+    "granite_docling": _PATCHES,
+    "inkling2": _PATCHES,
+    "inkling2_vision": _PATCHES,
+    "inkling_mm_model": _PATCHES,
+    "inkling_vision": _PATCHES,
+    "molmo2_adapter": _PATCHES,
+    "muse_glimmer": _PATCHES,
+    "pi0": _PATCHES,
+    "unlimited_ocr": _PATCHES,
+    "unlimited_ocr_vision": _PATCHES,
+    "unlimited_ocr_vision_encoder": _PATCHES,
+    "omdet-turbo": _WIDTHS,
+    "phi4_multimodal_audio": _WIDTHS,
+    "pp_doclayout_v3": _WIDTHS,
+    "pp_ocrv5_mobile_rec": _WIDTHS,
+    "pp_ocrv6_small_det": _WIDTHS,
+    "vibevoice": _WIDTHS,
+    "ernie4_5_vl_moe": _TOKENS,
+    "glm5_next": _TOKENS,
+    "glm_image": _TOKENS,
+    "musicflamingo": _TOKENS,
+    "qwen2_5_omni_thinker": _TOKENS,
+    "qwen2_audio": _TOKENS,
+    "qwen3_omni_moe_thinker": _TOKENS,
+    "voxtral_realtime": _TOKENS,
+    "csm": _CODES,
+    "inkling_audio": _CODES,
+    "moshi_depth": _CODES,
+    "qwen2_5_omni_dit": _CODES,
+    "qwen2_5_omni_token2wav": _CODES,
+    "bark": "a way through its three generating parts: the whole has no forward pass",
+    "blt": "hashes of byte groups in the size of its embeddings",
+    "blt_local_decoder": "the encoder's patches that it reads",
+    "blt_local_encoder": "the map from bytes to patches that it reads",
+    "dots3_note_audio_encoder": "lengths of the chunks that its sound is cut into",
+    "jev": "the questions, options and marks that it decides between",
+    "muse_glimmer_assistant": "the noise and context that it refines",
+    "pp_doclayout_v2": "predicted boxes that stay within the page",
+    "tvp": "frames in the grid of its visual prompt",
+    "voxtral_realtime_text": "the delay embeddings that condition it",
+}
+
+RECIPES: dict[str, Recipe] = {name: Recipe(lacks=what) for name, what in _LACKS.items()}
