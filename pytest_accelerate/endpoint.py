@@ -15,9 +15,11 @@ handler is real unless it was made by :meth:`Endpoints.mock`; nothing turns one 
 from __future__ import annotations
 
 import asyncio
+import copy
 import threading
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -25,6 +27,7 @@ from pytest_accelerate import discovery
 from pytest_accelerate import hardware as registry
 from pytest_accelerate.cells import PRECISIONS, WEIGHTS, ModelCell
 from pytest_accelerate.endpoint_inputs import InputRules, signature_of
+from pytest_accelerate.endpoint_models import BUILDING, LoadedModels
 from pytest_accelerate.errors import (
     AccelerateError,
     HardwareUnavailable,
@@ -42,8 +45,6 @@ if TYPE_CHECKING:
     from pytest_accelerate.zoo.specimen import Specimen
 
 REAL, MOCK = "REAL", "MOCK"
-MAX_SHAPES = 8
-"""Conversions that one endpoint keeps where hardware takes fixed shapes alone."""
 
 
 @dataclass(frozen=True)
@@ -123,10 +124,9 @@ class Endpoint(_Callable):
         self._hardware = registry.create(cell.hardware, hardware_plugins)
         if cell.precision not in self._hardware.precisions:
             raise UnknownPrecision(cell.precision, self._hardware.precisions, cell.hardware)
-        self._lock = threading.RLock()
         self._specimen: Specimen | None = None
         self._rules: InputRules | None = None
-        self._loaded: dict[object, LoadedModel] = {}
+        self._models = LoadedModels()
 
     @property
     def specimen(self) -> Specimen:
@@ -135,10 +135,11 @@ class Endpoint(_Callable):
         Raises:
             NotConstructible: it cannot be built, or is no model of its own.
         """
-        with self._lock:
-            if self._specimen is None:
-                self._specimen = self._construct()
-            return self._specimen
+        if self._specimen is None:
+            with BUILDING:
+                if self._specimen is None:
+                    self._specimen = self._construct()
+        return self._specimen
 
     def _construct(self) -> Specimen:
         from pytest_accelerate import zoo
@@ -157,7 +158,7 @@ class Endpoint(_Callable):
     @property
     def example_inputs(self) -> dict[str, Any]:
         """Inputs that the model takes: feed them, or learn names, shapes and dtypes from them."""
-        return dict(self.specimen.inputs)
+        return copy.deepcopy(dict(self.specimen.inputs))
 
     @property
     def model_class(self) -> str:
@@ -171,41 +172,46 @@ class Endpoint(_Callable):
             HardwareUnavailable: this machine does not have it.
             UnsupportedOperation: the backend cannot run the model.
         """
-        self._load_for(self.specimen.inputs)
-        return self
+        with self._loaded_for(self.specimen.inputs):
+            return self
 
     def _answer(self, inputs: dict[str, Any]) -> EndpointOutput:
-        checked = self._input_rules().check(inputs)
-        loaded = self._load_for(checked)
+        rules = self._input_rules()
+        checked = rules.check(inputs)
         try:
-            tensors = loaded.run(checked)
+            with self._loaded_for(checked) as loaded:
+                tensors = self._run(loaded, checked)
+        except NotConstructible as error:
+            # The model is built by now: it is these inputs on which it does not run.
+            raise InvalidInputs(f"{self.cell.id}: {error}\n{rules.hint()}") from error
+        return EndpointOutput(tensors, self.cell, self.implementation_type, self.weights)
+
+    def _run(self, loaded: LoadedModel, inputs: dict[str, Any]) -> dict[str, torch.Tensor]:
+        try:
+            return loaded.run(inputs)
         except (AccelerateError, MemoryError):
             raise
         except Exception as error:
             raise InvalidInputs(
                 f"{self.cell.id} cannot run on these inputs: {type(error).__name__}: {error}\n"
-                f"it takes, for example: {self._input_rules().describe()}"
+                f"{self._input_rules().hint()}"
             ) from error
-        return EndpointOutput(tensors, self.cell, self.implementation_type, self.weights)
 
     def _input_rules(self) -> InputRules:
-        with self._lock:
-            if self._rules is None:
-                self._rules = InputRules.of(self.cell.id, self.specimen)
-            return self._rules
+        if self._rules is None:
+            self._rules = InputRules.of(self.cell.id, self.specimen)
+        return self._rules
 
-    def _load_for(self, inputs: Mapping[str, Any]) -> LoadedModel:
+    def _loaded_for(self, inputs: Mapping[str, Any]) -> AbstractContextManager[LoadedModel]:
         """The loaded model for inputs of this shape; converted anew where shapes are fixed."""
         key = signature_of(inputs) if self._hardware.fixed_shapes else None
-        with self._lock:
-            if key not in self._loaded:
-                if not self._loaded:
-                    self._require_hardware()
-                while len(self._loaded) >= MAX_SHAPES:
-                    self._loaded.pop(next(iter(self._loaded))).close()
-                specimen = replace(self.specimen, inputs=dict(inputs))
-                self._loaded[key] = self._hardware.load(specimen, self.cell.precision)
-            return self._loaded[key]
+        return self._models.using(key, lambda: self._load_for(inputs))
+
+    def _load_for(self, inputs: Mapping[str, Any]) -> LoadedModel:
+        if not self._models:
+            self._require_hardware()
+        specimen = replace(self.specimen, inputs=dict(inputs))
+        return self._hardware.load(specimen, self.cell.precision)
 
     def _require_hardware(self) -> None:
         state = self._hardware.availability()
@@ -213,11 +219,8 @@ class Endpoint(_Callable):
             raise HardwareUnavailable(self.cell.hardware, state.reason, state.remedy)
 
     def close(self) -> None:
-        """Free the models on the device; the next call loads again."""
-        with self._lock:
-            for loaded in self._loaded.values():
-                loaded.close()
-            self._loaded.clear()
+        """Free the models on the device, in use after their last call; the next loads again."""
+        self._models.close()
 
     def __enter__(self) -> Endpoint:
         return self

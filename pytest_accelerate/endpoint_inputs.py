@@ -72,15 +72,15 @@ class InputRules:
             InvalidInputs: a name, rank, dtype or token id that the model does not take.
         """
         if not inputs:
-            raise InvalidInputs(f"{self.endpoint} was called without inputs; {self._hint()}")
+            raise InvalidInputs(f"{self.endpoint} was called without inputs; {self.hint()}")
         for name in inputs:
             if name not in self.accepted:
                 raise InvalidInputs(
                     f"{self.endpoint} takes no input {name!r}{nearest(name, self.accepted)}; "
-                    f"{self._hint()}"
+                    f"{self.hint()}"
                 )
         if missing := [name for name in self.required if name not in inputs]:
-            raise InvalidInputs(f"{self.endpoint} needs {', '.join(missing)}; {self._hint()}")
+            raise InvalidInputs(f"{self.endpoint} needs {', '.join(missing)}; {self.hint()}")
         return {name: self._check_one(name, value) for name, value in inputs.items()}
 
     def _check_one(self, name: str, value: Any) -> Any:
@@ -141,7 +141,8 @@ class InputRules:
             for name, value in self.examples.items()
         )
 
-    def _hint(self) -> str:
+    def hint(self) -> str:
+        """What would be right, for the end of a message."""
         return f"it takes, for example: {self.describe()}"
 
 

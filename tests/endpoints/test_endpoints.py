@@ -218,3 +218,16 @@ def test_a_closed_endpoint_loads_again() -> None:
     again = endpoint(endpoint.example_inputs)
     assert compare(first, again, 0.0).agrees
     endpoint.close()
+
+
+def test_more_layouts_at_once_than_are_kept_give_the_right_answers(tiny: Endpoints) -> None:
+    """A graph that makes room for another is not closed under the call that uses it."""
+    endpoint, reference = tiny("bert", "openvino"), tiny("bert", "cpu")
+    batches = [{"input_ids": torch.full((1, columns), 7)} for columns in range(2, 14)]
+    right = [reference(batch) for batch in batches]
+
+    async def all_at_once() -> list[Any]:
+        return await asyncio.gather(*(endpoint.acall(batch) for batch in batches))
+
+    for answer, expected in zip(asyncio.run(all_at_once()), right, strict=True):
+        assert compare(answer, expected, 1e-4).agrees
