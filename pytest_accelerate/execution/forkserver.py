@@ -13,16 +13,20 @@ import faulthandler
 import gc
 import importlib
 import io
+import itertools
 import os
 import socket
 import sys
 import traceback
 
 from pytest_accelerate.cells import Result, Verdict
-from pytest_accelerate.execution import canary, imports, processes, watchdog
+from pytest_accelerate.execution import canary, imports, memory, processes, watchdog
 from pytest_accelerate.execution.peer import Gone, Peer
 from pytest_accelerate.execution.supervisor import run_in_child
 from pytest_accelerate.execution.wire import Message, unpack_request
+
+_CELLS_BEFORE_COLLAPSE = 50
+"""It costs half a second and saves 6 to 9 ms a cell: a short run does without."""
 
 
 def main() -> None:
@@ -65,7 +69,9 @@ def _serve(peer: Peer) -> None:
         peer.send({"failed": {"reason": _describe_canary(proof), "missing": None}})
         return
     peer.send({"ready": True})
-    while True:
+    for served in itertools.count():
+        if served == _CELLS_BEFORE_COLLAPSE:
+            memory.collapse()
         cell, settings = unpack_request(peer.receive())
         peer.send({"result": run_in_child(run_cell, cell, settings, peer).to_json()})
 

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import contextlib
+import ctypes
 import resource
+from collections.abc import Iterator
 from pathlib import Path
 
 _PROC = Path("/proc/self")
+_HUGE_PAGE = 2**21
+_MADV_COLLAPSE = 25
 
 
 def reset_high_water_mark() -> int | None:
@@ -38,6 +42,30 @@ def lift_cap() -> None:
     """Undo :func:`cap`: a process that ran into it needs memory to say so."""
     _, hard = resource.getrlimit(resource.RLIMIT_DATA)
     resource.setrlimit(resource.RLIMIT_DATA, (hard, hard))
+
+
+def collapse() -> None:
+    """Move this process's private memory into huge pages, so that it is forked faster.
+
+    A fork copies a page table, an exit takes it down again, and a huge page is one entry in it
+    instead of 512. Linux 6.1 and later can; elsewhere nothing happens.
+    """
+    madvise = ctypes.CDLL(None).madvise
+    madvise.argtypes = (ctypes.c_void_p, ctypes.c_size_t, ctypes.c_int)
+    for start, end in _private_memory():
+        for page in range(-(-start // _HUGE_PAGE) * _HUGE_PAGE, end - _HUGE_PAGE + 1, _HUGE_PAGE):
+            # It refuses a page that holds nothing, or where there is no huge page to be had.
+            madvise(page, _HUGE_PAGE, _MADV_COLLAPSE)
+
+
+def _private_memory() -> Iterator[tuple[int, int]]:
+    """First and last address of what this process has allocated and can write to."""
+    with contextlib.suppress(OSError):
+        for line in (_PROC / "maps").read_text().splitlines():
+            addresses, rights, *_, name = (line + " [anonymous]").split(maxsplit=5)
+            if rights.startswith("rw-p") and name.split()[0] in ("[anonymous]", "[heap]"):
+                start, end = addresses.split("-")
+                yield int(start, 16), int(end, 16)
 
 
 def readable(size: int) -> str:
