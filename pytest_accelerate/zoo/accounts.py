@@ -21,13 +21,21 @@ def account(model_type: str) -> Account:
     if model_type not in known_types() and recipe.build is None:
         raise UnknownModelType(model_type, known_types())
     if recipe.covered_by:
-        return CoveredBy(recipe.covered_by, recipe.why)
+        return _within(recipe.covered_by, recipe.why)
     missing = missing_packages(recipe)
     if missing:
         return Skipped(f"{recipe.why}: {', '.join(missing)} not installed. {recipe.remedy}")
     if recipe.lacks:
         return Skipped(f"the zoo cannot run it yet, for want of {recipe.lacks}")
     return Runs()
+
+
+def _within(parent: str, why: str) -> Account:
+    """A part is tested where its parent is, and nowhere else."""
+    whole = account(parent)
+    if isinstance(whole, Skipped):
+        return Skipped(f"{why}; {parent}, within which it runs, is skipped: {whole.reason}")
+    return CoveredBy(parent, why)
 
 
 def missing_packages(recipe: Recipe) -> tuple[str, ...]:
