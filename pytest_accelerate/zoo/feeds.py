@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 import torch
@@ -46,6 +47,11 @@ def constant(value: Any, modality: str = "") -> Feed:
     if isinstance(value, list):
         return Feed(lambda feeding: torch.tensor(value), modality)
     return Feed(lambda feeding: value, modality)
+
+
+def sequence(*values: Any) -> Feed:
+    """A plain list, for sizes and counts that a model takes as numbers rather than a tensor."""
+    return Feed(lambda feeding: copy.deepcopy(list(values)))
 
 
 def boxes(count: int, high: int = 64, batch: int = BATCH, dtype: torch.dtype = torch.int64) -> Feed:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -56,6 +57,7 @@ GENERIC: Mapping[str, Feed] = {
 AFTER_TEXT: Mapping[str, Feed] = {
     "attention_mask": Feed(text.attention_mask),
     "mm_token_type_ids": Feed(placeholders.mm_token_type_ids),
+    "moe_mm_token_type_ids": Feed(partial(placeholders.mm_token_type_ids, with_bounds=True)),
     "decoder_input_ids": Feed(text.decoder_input_ids, "text"),
     "decoder_attention_mask": Feed(
         lambda feeding: (

@@ -23,6 +23,8 @@ def count(feeding: Feeding) -> None:
         names = PLACEHOLDERS[modality][0]
         if carrier not in feeding.inputs or not isinstance(feeding.setting(*names), int):
             continue
+        if modality in feeding.placeholders:  # whoever made the carrier counted them
+            continue
         holders = (part for part in feeding.model.modules() if hasattr(part, method))
         make = getattr(next(holders, None), method, None)
         if make is None:
@@ -36,10 +38,14 @@ def count(feeding: Feeding) -> None:
 
 def _rows(features: Any) -> list[int]:
     """Number of feature vectors of each image, video or sound."""
-    if hasattr(features, "last_hidden_state"):
+    if hasattr(features, "last_hidden_state") or hasattr(features, "pooler_output"):
         pooled = getattr(features, "pooler_output", None)
         mask = getattr(features, "attention_mask", None)
+        deep: Any = getattr(features, "deepstack_features", None)
         features = features.last_hidden_state if pooled is None else pooled
+        if features is None:
+            # Everything goes into the text's layers: as many vectors into each, beside its number.
+            features = deep[0][1]
         if isinstance(mask, torch.Tensor) and mask.shape == getattr(features, "shape", ())[:2]:
             return [int(count) for count in mask.sum(-1)]
     if isinstance(features, torch.Tensor):
@@ -58,14 +64,20 @@ def _split(rows: list[int]) -> list[int]:
     return [total - total // BATCH, total // BATCH]
 
 
-def mm_token_type_ids(feeding: Feeding) -> torch.Tensor | None:
-    """1 at the placeholders of images, 2 of videos, 3 of sound, 0 elsewhere."""
+def mm_token_type_ids(feeding: Feeding, with_bounds: bool = False) -> torch.Tensor | None:
+    """1 at the placeholders of images, 2 of videos, 3 of sound, 0 elsewhere.
+
+    Args:
+        feeding: the model at hand.
+        with_bounds: whether the tokens that begin and end a modality count as its own.
+    """
     ids = feeding.inputs.get("input_ids")
     if ids is None:
         return None
     kinds = torch.zeros_like(ids)
     for code, modality in enumerate(("image", "video", "audio"), start=1):
-        token = feeding.setting(*PLACEHOLDERS[modality][0])
-        if isinstance(token, int) and modality in feeding.placeholders:
-            kinds[ids == token] = code
+        for names in PLACEHOLDERS[modality] if with_bounds else PLACEHOLDERS[modality][:1]:
+            token = feeding.setting(*names)
+            if isinstance(token, int) and modality in feeding.placeholders:
+                kinds[ids == token] = code
     return kinds

@@ -35,7 +35,17 @@ from pytest_accelerate.zoo.recipe import Recipe
 
 _OWN = tuple(
     f"{__name__}.{name}"
-    for name in ("parts", "text", "vision", "audio", "multimodal", "timeseries", "lacking")
+    for name in (
+        "parts",
+        "text",
+        "vision",
+        "pages",
+        "audio",
+        "multimodal",
+        "documents",
+        "timeseries",
+        "lacking",
+    )
 )
 _outside: dict[str, Mapping[str, Recipe]] = {}
 

@@ -155,16 +155,6 @@ RECIPES: dict[str, Recipe] = {
         },
         why="the map of its image tokens comes with its checkpoints",
     ),
-    "emu3": Recipe(
-        config={
-            "vocabulary_map": {
-                "<image>": 4,
-                "<|extra_200|>": 5,
-                **{f"<|visual token {index:06d}|>": 8 + index for index in range(64)},
-            }
-        },
-        why="the map of its image tokens comes with its checkpoints",
-    ),
     "idefics2_perceiver": Recipe(
         inputs={"context": feeds.normal("image", 2, 16, 64), "attention_mask": feeds.ones(2, 16)}
     ),

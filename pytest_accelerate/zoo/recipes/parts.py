@@ -95,7 +95,5 @@ RECIPES: dict[str, Recipe] = {
         why="it resamples sound by torchaudio",
         remedy="Install the torchaudio of the same release and build as torch",
     ),
-    **dict.fromkeys(
-        ("eomt", "eomt_dinov3", "videomt", "inkling_mm_model", "inkling_vision"), _SCIPY
-    ),
+    **dict.fromkeys(("eomt", "eomt_dinov3", "videomt"), _SCIPY),
 }

@@ -9,6 +9,22 @@ _LAYOUT = Recipe(inputs={"bbox": feeds.boxes(12)})
 _CHECKPOINT_FILLS = "values that checkpoints supply and the defaults leave None"
 
 
+_PROTEINS = Recipe(
+    config={
+        "protein_encoder_config": {
+            "vocab_size": 64,
+            "hidden_size": 64,
+            "num_hidden_layers": 2,
+            "num_attention_heads": 4,
+            "intermediate_size": 128,
+        }
+    },
+    inputs={
+        "protein_input_ids": feeds.integers("protein", 5, 64, 2, 10),
+        "protein_attention_mask": feeds.mask(10),
+    },
+)
+
 RECIPES: dict[str, Recipe] = {
     "blt_local_encoder": Recipe(inputs={"patch_embeds": feeds.normal("", 2, 4, 64)}),
     "bros": Recipe(
@@ -31,11 +47,13 @@ RECIPES: dict[str, Recipe] = {
     ),
     "ernie4_5_vl_moe_text": Recipe(
         config={
+            # Experts for what is read, and narrower ones for what is seen.
+            "moe_intermediate_size": [64, 32],
             "rope_parameters": {
                 "rope_type": "default",
                 "rope_theta": 10000.0,
                 "mrope_section": [3, 3, 2],
-            }
+            },
         }
     ),
     "esm": Recipe(
@@ -113,4 +131,5 @@ RECIPES: dict[str, Recipe] = {
         },
         why="it ties the attention of its hybrid layers, so it needs two of them",
     ),
+    **dict.fromkeys(("evolla", "EvollaModel"), _PROTEINS),
 }

@@ -19,33 +19,6 @@ _HGNET = {
     "stage_numb_of_layers": (2, 2, 2, 2),
 }
 
-# Kernel, stride and padding of each convolution of an intra-class block, as in its checkpoint.
-_INTRACLASS = {
-    "reduce_channel": [1, 1, 0],
-    "return_channel": [1, 1, 0],
-    **{
-        f"{direction}_{way}_conv_{ratio}ratio": [
-            (size, 1) if direction == "vertical" else (1, size),
-            (1, 1),
-            (size // 2, 0) if direction == "vertical" else (0, size // 2),
-        ]
-        for direction, way in (("vertical", "long_to_small"), ("horizontal", "small_to_long"))
-        for ratio, size in (("long", 7), ("mid", 5), ("short", 3))
-    },
-    **{
-        f"symmetric_conv_long_{ratio}ratio": [(size, size), (1, 1), (size // 2, size // 2)]
-        for ratio, size in (("long", 7), ("mid", 5), ("short", 3))
-    },
-}
-_SERVER_DET = Recipe(
-    config={
-        "intraclass_block_config": _INTRACLASS,
-        "scale_factor_list": [1, 2, 4, 8],
-        "kernel_list": [3, 2, 2],
-        "neck_out_channels": 64,
-    }
-)
-
 _POINTS = {
     "input_points": Feed(
         lambda feeding: 64 * torch.rand(2, 1, 2, 2, generator=feeding.generator), "points"
@@ -80,9 +53,6 @@ _EFFICIENT = {
 _PATCH_ROWS = {"patch_embed_hidden_size": 768}
 _FLATTENED = {"flattened_patches": vision.FLATTENED_PATCHES}
 
-# Its head decodes step by step, and a trace unrolls all 501 steps of the default: 64 s.
-_FEW_STEPS = {"max_text_length": 8}
-
 RECIPES: dict[str, Recipe] = {
     "bridgetower_vision_model": Recipe(inputs={"image": feeds.normal("image", 2, 3, 64, 64)}),
     "florence_vision": Recipe(inputs={"hidden_states": feeds.normal("image", 2, 3, 64, 64)}),
@@ -114,9 +84,6 @@ RECIPES: dict[str, Recipe] = {
             "pixel_attention_mask": feeds.mask(8, 2),
             "spatial_shapes": feeds.constant([[2, 4], [2, 3]]),
         },
-    ),
-    "uvdoc": Recipe(
-        config={"backbone_config": {"out_features": [f"stage{index}" for index in range(1, 7)]}}
     ),
     "xclip_vision_model": Recipe(
         config={"num_frames": 2}, inputs={"pixel_values": feeds.normal("image", 4, 3, 64, 64)}
@@ -156,13 +123,24 @@ RECIPES: dict[str, Recipe] = {
         _MATCHER
     ),
     "omdet-turbo": Recipe(
+        config={
+            "backbone_config": {"embed_dim": 16},
+            # The norms after its backbone are for timm's; this one has its own.
+            "apply_layernorm_after_vision_backbone": False,
+            "text_projection_in_dim": 64,
+            "text_projection_out_dim": 64,
+            # It has a projection for tasks of another width than its queries', and for no others.
+            "encoder_hidden_dim": 32,
+            "decoder_hidden_dim": 32,
+            "vision_features_channels": (32, 32, 32),
+        },
         inputs={
             "classes_input_ids": feeds.words(4, 6),
             "classes_attention_mask": feeds.mask(6, 2, batch=4),
             "tasks_input_ids": feeds.words(2, 6),
             "tasks_attention_mask": feeds.mask(6, 2),
             "classes_structure": feeds.constant([2, 2]),
-        }
+        },
     ),
     "oneformer": Recipe(inputs={"task_inputs": feeds.words(2, 77)}),
     "gemma4_vision": Recipe(
@@ -174,37 +152,8 @@ RECIPES: dict[str, Recipe] = {
         }
     ),
     "janus_vqgan": Recipe(config={"num_patches": 4}),
-    "pp_doclayout_v2": Recipe(
-        config={"class_thresholds": [0.0, 0.0], "class_order": [0, 1]},
-        why="thresholds and order of its classes come with its checkpoints",
-    ),
     "lw_detr": Recipe(config={"projector_scale_factors": (1.0,), "group_detr": 2}),
     "lw_detr_vit": Recipe(config={"window_block_indices": (0,), "num_windows": 4}),
-    "pp_formulanet_vision": Recipe(
-        config={
-            "post_conv_in_channels": 64,
-            "post_conv_mid_channels": 64,
-            "post_conv_out_channels": 64,
-        }
-    ),
-    "slanext_vision": Recipe(
-        config={
-            "post_conv_in_channels": 64,
-            "post_conv_mid_channels": 64,
-            "post_conv_out_channels": 64,
-        }
-    ),
-    "slanext": Recipe(
-        config={
-            "post_conv_in_channels": 64,
-            "post_conv_mid_channels": 64,
-            "post_conv_out_channels": 64,
-            **_FEW_STEPS,
-        }
-    ),
-    "slanet": Recipe(config=_FEW_STEPS),
-    "pp_ocrv5_server_det": _SERVER_DET,
-    "pp_ocrv6_medium_det": _SERVER_DET,
     "rf_detr": Recipe(
         config={"backbone_config": {"model_type": "rf_detr_dinov2"}, "group_detr": 2}
     ),
@@ -222,8 +171,16 @@ RECIPES: dict[str, Recipe] = {
             "prompt_masks": feeds.normal("masks", 2, 3, 64, 64),
         },
     ),
-    "textnet": Recipe(config={"hidden_sizes": (16, 16, 24, 32, 48), "stem_out_channels": 16}),
-    "tvp": Recipe(config={"max_img_size": 64, "visual_prompt_size": 8, "num_frames": 2}),
+    "tvp": Recipe(
+        config={"max_img_size": 64, "visual_prompt_size": 8, "num_frames": 2},
+        # It views the columns of its grid in the batch's shape, so it takes one video at a time.
+        inputs={
+            "pixel_values": feeds.normal("video", 1, 2, 3, 64, 64),
+            "input_ids": feeds.words(1, 12),
+            "attention_mask": feeds.mask(12, batch=1),
+        },
+        instead={"image": "its images are frames of a video"},
+    ),
     "vit_mae": Recipe(inputs={"noise": feeds.uniform("", 2, 16)}),
     "vitmatte": Recipe(
         config={"convstream_hidden_sizes": [8, 16, 32], "fusion_hidden_sizes": [32, 16, 16, 8]}
