@@ -50,6 +50,8 @@ def build(model_type: str, recipe: Recipe, weights: str, checkpoint: str | None)
                 config = _config(model_type, recipe, weights)
                 step = "it cannot be built"
                 model = _random(model_type, kind, config, weights, recipe.attention or "eager")
+            if recipe.around is not None:
+                model = recipe.around(model).eval()
             step = "its inputs cannot be made"
             fed = synthesise(model, recipe, seed_of(model_type))
     except AccelerateError:

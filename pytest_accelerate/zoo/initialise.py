@@ -39,6 +39,16 @@ def reinitialise(model: torch.nn.Module, seed: int) -> None:
         for module in model.modules():
             for name, parameter in module.named_parameters(recurse=False):
                 _redraw(module, name, parameter, generator)
+        for module in model.modules():
+            if "VectorQuantizer" in type(module).__name__:
+                _level_codes(module)
+
+
+def _level_codes(quantizer: torch.nn.Module) -> None:
+    """Give all codes one length: else the shortest is the nearest to whatever is small."""
+    for codebook in quantizer.modules():
+        if isinstance(codebook, torch.nn.Embedding):
+            codebook.weight.copy_(torch.nn.functional.normalize(codebook.weight))
 
 
 def _redraw(
@@ -57,10 +67,13 @@ def _redraw(
         parameter.normal_(0.0, _fan_in(module, parameter) ** -0.5, generator=generator)
         return
     low, high = parameter.aminmax()
+    size = max(abs(float(low)), abs(float(high)))
     constant = bool(low == high)
-    if (constant and abs(float(high)) == 1.0) or (constant and 0 < abs(float(high)) < 0.2):
+    # Some libraries draw the scales of norms around zero, as if they were matrices.
+    faint_scale = name == "weight" and _UNHEARD <= size < 0.2
+    if (constant and (size == 1.0 or 0 < size < 0.2)) or faint_scale:
         parameter.normal_(1.0, 0.1, generator=generator)
-    elif max(abs(float(low)), abs(float(high))) < _UNHEARD:
+    elif size < _UNHEARD:
         parameter.normal_(0.0, 0.1, generator=generator)
 
 

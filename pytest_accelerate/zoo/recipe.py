@@ -44,6 +44,9 @@ class Recipe:
     """Modalities that ``omit`` leaves out by right: modality -> why the model does not need it."""
     adjust: Callable[[Any], None] | None = None
     """Last touches on the finished config, in place, where keyword arguments cannot express it."""
+    around: Callable[[torch.nn.Module], torch.nn.Module] | None = None
+    """Makes the module that calls the model, where its forward takes state and not inputs alone.
+    The module has the model's ``config``, and a forward whose parameters are its inputs."""
     covered_by: str = ""
     """The type within which this one is tested, when it has no forward pass of its own."""
     requires: tuple[str, ...] = ()

@@ -91,7 +91,11 @@ RECIPES: dict[str, Recipe] = {
         inputs={**_TILED_PAGES, "patches_grid": feeds.sequence([2, 1], [0, 0])}
     ),
     "emu3_vqgan": Recipe(
-        config={"channel_multiplier": (1, 1, 1, 1), "hidden_size": 32, "num_res_blocks": 1}
+        config={
+            "channel_multiplier": (1, 1, 1, 1),
+            "hidden_size": 32,
+            "num_res_blocks": 1,
+        }
     ),
     "emu3": Recipe(
         config={

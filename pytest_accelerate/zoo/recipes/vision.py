@@ -6,7 +6,9 @@ import torch
 
 from pytest_accelerate.zoo import feeds
 from pytest_accelerate.zoo.inputs import vision
+from pytest_accelerate.zoo.inputs.base import Feeding
 from pytest_accelerate.zoo.recipe import Feed, Recipe
+from pytest_accelerate.zoo.sessions import Tracking
 
 _HGNET = {
     "stem_channels": (3, 8, 16),
@@ -30,6 +32,50 @@ _POINTS = {
     "input_masks": feeds.normal("masks", 2, 1, 16, 16),
 }
 _PROMPTED = Recipe(inputs=_POINTS)
+
+
+def _tracked(side: int) -> Recipe:
+    """Three frames in which two objects are followed: one shown by points, one by a mask."""
+
+    def middle(feeding: Feeding) -> torch.Tensor:
+        mask = torch.zeros(1, 1, side, side)
+        mask[..., side // 4 : -side // 4, side // 4 : -side // 4] = 1.0
+        return mask
+
+    return Recipe(
+        around=Tracking,
+        config={
+            # Its memories are 64 wide, and its features, which it splits into them, wider.
+            "vision_config": {
+                "fpn_hidden_size": 128,
+                "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
+            },
+            "prompt_encoder_config": {"hidden_size": 128},
+            "mask_decoder_config": {"hidden_size": 128},
+            **dict.fromkeys(
+                (
+                    "memory_attention_hidden_size",
+                    "memory_encoder_hidden_size",
+                    "memory_fuser_embed_dim",
+                    "mask_downsampler_embed_dim",
+                ),
+                128,
+            ),
+            "memory_attention_num_layers": 1,
+            "memory_attention_rope_feat_sizes": [4, 4],
+            "image_size": side,
+        },
+        inputs={
+            "pixel_values_videos": feeds.normal("video", 1, 3, 3, side, side),
+            # Two corners of a box, a point on the object and one beside it.
+            "input_points": feeds.constant(
+                [[[[4.0, 6.0], [40.0, 50.0], [20.0, 30.0], [50.0, 4.0]]]], "points"
+            ),
+            "input_labels": feeds.constant([[[2, 3, 1, 0]]]),
+            "input_masks": Feed(middle, "masks"),
+        },
+    )
+
 
 _HIERA_DET = {
     "global_attention_blocks": [3],
@@ -160,6 +206,8 @@ RECIPES: dict[str, Recipe] = {
     "sam": _PROMPTED,
     "sam_hq": _PROMPTED,
     "sam2": _PROMPTED,
+    "sam2_video": _tracked(64),
+    "sam3_tracker_video": _tracked(56),
     "sam2_hiera_det_model": Recipe(config=_HIERA_DET),
     "sam2_vision_model": Recipe(config=_SAM2_VISION),
     "sapiens2": Recipe(config={"num_key_value_heads_per_layer": [4, 2]}),

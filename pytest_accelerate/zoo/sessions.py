@@ -1,0 +1,58 @@
+"""Video models as their users call them: within a session, frame after frame.
+
+Such a model's own forward takes the session, which it changes: a second call with the same one
+answers from what the first has left there. Here every call is a whole video in a new session.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+import torch
+
+
+class Tracking(torch.nn.Module):
+    """Follows objects through a video; one is shown by points in the first frame, one by a mask."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self.config: Any = model.config
+
+    def forward(
+        self,
+        pixel_values_videos: torch.Tensor,
+        input_points: torch.Tensor,
+        input_labels: torch.Tensor,
+        input_masks: torch.Tensor,
+    ) -> dict[str, torch.Tensor]:
+        """Masks and scores of both objects in every frame of (1, frames, 3, height, width)."""
+        session = new_session(self.model, pixel_values_videos)
+        pointed, masked = (session.obj_id_to_idx(number) for number in (1, 2))
+        prompt = {"point_coords": input_points, "point_labels": input_labels}
+        session.add_point_inputs(pointed, 0, prompt)
+        session.add_mask_inputs(masked, 0, input_masks)
+        session.obj_with_new_inputs = [1, 2]
+        frames = [self.model(session, frame_idx=index) for index in range(session.num_frames)]
+        return {
+            name: torch.stack([getattr(frame, name) for frame in frames])
+            for name in ("pred_masks", "object_score_logits")
+        }
+
+
+def new_session(model: torch.nn.Module, video: torch.Tensor) -> Any:
+    """A session on ``video``, on its device and at its precision, of the class of the model's."""
+    kind = type(model)
+    name = kind.__name__.removesuffix("Model") + "InferenceSession"
+    session: Any = getattr(sys.modules[kind.__module__], name)
+    height, width = video.shape[-2:]
+    return session(
+        video=video[0],
+        video_height=height,
+        video_width=width,
+        inference_device=video.device,
+        inference_state_device=video.device,
+        video_storage_device=video.device,
+        dtype=video.dtype,
+    )
