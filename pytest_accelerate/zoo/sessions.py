@@ -41,6 +41,35 @@ class Tracking(torch.nn.Module):
         }
 
 
+class Finding(torch.nn.Module):
+    """Finds in a video what a phrase names, and follows it."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self.config: Any = model.config
+
+    def forward(
+        self,
+        pixel_values_videos: torch.Tensor,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+    ) -> dict[str, torch.Tensor]:
+        """Masks of (1, frames, 3, height, width) and scores of all objects, frame by frame."""
+        session = new_session(self.model, pixel_values_videos)
+        phrase = session.add_prompt("a phrase")
+        session.prompt_input_ids[phrase] = input_ids
+        session.prompt_attention_masks[phrase] = attention_mask
+        found: dict[str, torch.Tensor] = {}
+        for index in range(session.num_frames):
+            frame = self.model(session, frame_idx=index)
+            for number in sorted(frame.obj_id_to_mask):
+                found[f"mask.{index}.{number}"] = frame.obj_id_to_mask[number]
+                score = frame.obj_id_to_score[number]
+                found[f"score.{index}.{number}"] = torch.as_tensor(score)
+        return found
+
+
 def new_session(model: torch.nn.Module, video: torch.Tensor) -> Any:
     """A session on ``video``, on its device and at its precision, of the class of the model's."""
     kind = type(model)

@@ -128,6 +128,28 @@ def test_layer_scales_are_heard() -> None:
     assert all(float(scale.abs().mean()) > 0.5 for scale in scales)
 
 
+def test_pictures_matter_through_faint_norms_and_few_codes() -> None:
+    """Another image is another answer: norms do not drown it, and it has more codes than one."""
+    for model_type in ("rt_detr", "emu3"):
+        specimen = zoo.construct(model_type)
+        other = {**specimen.inputs, "pixel_values": specimen.inputs["pixel_values"].flip(-1)}
+        with torch.no_grad():
+            first = specimen.model(**specimen.inputs).last_hidden_state
+            second = specimen.model(**other).last_hidden_state
+        assert not torch.allclose(first, second, rtol=0.01, atol=0.01), model_type
+
+
+def test_every_call_of_a_tracker_is_a_video_of_its_own() -> None:
+    """A tracker remembers earlier frames and no earlier call."""
+    specimen = zoo.construct("sam2_video")
+    first, again = (specimen.model(**specimen.inputs)["pred_masks"] for _ in range(2))
+    assert torch.equal(first, again)
+    started_otherwise = specimen.inputs["pixel_values_videos"].clone()
+    started_otherwise[:, 0] += 1.0
+    other = specimen.model(**{**specimen.inputs, "pixel_values_videos": started_otherwise})
+    assert not torch.allclose(first[-1], other["pred_masks"][-1])
+
+
 def test_every_type_has_an_account_without_building() -> None:
     """All types of the registry are accounted for in well under a second each, by data alone."""
     started = time.monotonic()

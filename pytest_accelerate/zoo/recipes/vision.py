@@ -8,7 +8,7 @@ from pytest_accelerate.zoo import feeds
 from pytest_accelerate.zoo.inputs import vision
 from pytest_accelerate.zoo.inputs.base import Feeding
 from pytest_accelerate.zoo.recipe import Feed, Recipe
-from pytest_accelerate.zoo.sessions import Tracking
+from pytest_accelerate.zoo.sessions import Finding, Tracking
 
 _HGNET = {
     "stem_channels": (3, 8, 16),
@@ -208,6 +208,30 @@ RECIPES: dict[str, Recipe] = {
     "sam2": _PROMPTED,
     "sam2_video": _tracked(64),
     "sam3_tracker_video": _tracked(56),
+    "sam3_video": Recipe(
+        around=Finding,
+        config={
+            "low_res_mask_size": 16,
+            # It follows whatever it finds, however little it is sure of it.
+            "score_threshold_detection": 0.0,
+            "new_det_thresh": 0.0,
+            "detector_config": {
+                "vision_config": {
+                    "fpn_hidden_size": 128,
+                    "backbone_feature_sizes": [[16, 16], [8, 8], [4, 4]],
+                },
+                "geometry_encoder_config": {"hidden_size": 128, "num_layers": 1},
+                "detr_encoder_config": {"hidden_size": 128, "num_layers": 1},
+                "detr_decoder_config": {"hidden_size": 128, "num_layers": 1, "num_queries": 3},
+                "mask_decoder_config": {"hidden_size": 128},
+            },
+        },
+        inputs={
+            "pixel_values_videos": feeds.normal("video", 1, 3, 3, 56, 56),
+            "input_ids": feeds.words(1, 12),
+            "attention_mask": feeds.mask(12, batch=1),
+        },
+    ),
     "sam2_hiera_det_model": Recipe(config=_HIERA_DET),
     "sam2_vision_model": Recipe(config=_SAM2_VISION),
     "sapiens2": Recipe(config={"num_key_value_heads_per_layer": [4, 2]}),
