@@ -11,6 +11,8 @@ fails, and say no more than the rules get wrong::
         "zoedepth": Recipe(config={"backbone_config": {"num_hidden_layers": 4}}),
         # An input that no rule makes; the modality is recorded.
         "bros": Recipe(inputs={"bbox": feeds.uniform("boxes", 2, 12, 4)}),
+        # A model that is called with state: the module that makes it and calls the model.
+        "sam2_video": Recipe(around=Tracking, inputs={...}),
         # A part that runs within another type, a type that needs a package.
         "sam_prompt_encoder": Recipe(covered_by="sam", why="it has no forward pass of its own"),
         "dinat": Recipe(requires=("natten",), why="its attention is natten's", remedy="..."),

@@ -9,7 +9,6 @@ from pytest_accelerate.zoo.recipe import Recipe
 
 _SMALLER = "a config small enough: the rules leave it over the budget of parameters"
 _CONFIG = "a small config that passes the type's own validation"
-_SESSION = "an inference session, the state that a video model is called with"
 _PATCHES = "patches in the layout in which its vision tower packs them"
 _WIDTHS = "widths that agree between its stages"
 _TOKENS = "placeholder tokens in the order and number that it counts"
