@@ -50,7 +50,9 @@ def build(model_type: str, recipe: Recipe, weights: str, checkpoint: str | None)
                 config = _config(model_type, recipe, weights)
                 step = "it cannot be built"
                 model = _random(model_type, kind, config, weights, recipe.attention or "eager")
+            wrapped_class = ""
             if recipe.around is not None:
+                wrapped_class = type(model).__name__
                 model = recipe.around(model).eval()
             step = "its inputs cannot be made"
             fed = synthesise(model, recipe, seed_of(model_type))
@@ -67,6 +69,7 @@ def build(model_type: str, recipe: Recipe, weights: str, checkpoint: str | None)
         unfed=fed.unfed,
         weights=weights,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
+        wrapped_class=wrapped_class,
     )
 
 

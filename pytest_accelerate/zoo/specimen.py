@@ -26,11 +26,13 @@ class Specimen:
     """Modalities that the model takes and ``inputs`` lack; with any of these it cannot pass."""
     weights: str = "tiny"
     parameters: int = 0
+    wrapped_class: str = ""
+    """Name of the model's class where ``model`` is a module of the zoo's that calls it."""
 
     @property
     def model_class(self) -> str:
         """Name of the model's class, such as ``BertModel``."""
-        return type(self.model).__name__
+        return self.wrapped_class or type(self.model).__name__
 
 
 @dataclass(frozen=True)

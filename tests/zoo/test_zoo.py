@@ -142,6 +142,7 @@ def test_pictures_matter_through_faint_norms_and_few_codes() -> None:
 def test_every_call_of_a_tracker_is_a_video_of_its_own() -> None:
     """A tracker remembers earlier frames and no earlier call."""
     specimen = zoo.construct("sam2_video")
+    assert specimen.model_class == "Sam2VideoModel"
     first, again = (specimen.model(**specimen.inputs)["pred_masks"] for _ in range(2))
     assert torch.equal(first, again)
     started_otherwise = specimen.inputs["pixel_values_videos"].clone()
