@@ -7,6 +7,7 @@
     │   ├── UnknownModelType      a KeyError too, as endpoints are a mapping
     │   ├── UnknownHardware       likewise
     │   ├── UnknownPrecision
+    │   ├── UnknownProvider       a KeyError too
     │   ├── MalformedFile         a data file is not what it must be: file, line, expectation
     │   ├── UnwritableMatrix      results could not be written: found out before the run
     │   └── InvalidInputs         an endpoint was called with what its model does not take
@@ -14,14 +15,39 @@
     ├── MissingPackage            carries the ``pip install`` that helps
     ├── BrokenInstallation        installed, and it breaks the others; carries the remedy
     ├── NotConstructible          the zoo cannot build or feed the type, and says what is missing
-    ├── UnsupportedOperation      the backend says that it cannot, and names the operator
-    └── ExecutorFailed            the machinery that runs cells is broken: never a verdict
+    ├── UnsupportedOperation      the backend or provider says that it cannot, and names what
+    ├── ExecutorFailed            the machinery that runs cells is broken: never a verdict
+    └── ProviderError             a call of an API provider came to nothing; says which and why
+        ├── InvalidParameters     nothing was sent: a UsageError too; names the parameter
+        ├── MissingCredential     no key was found; names the variable
+        ├── UnsafeCredentials     a file of keys that others can read, or that cannot be read
+        ├── ClientClosed          the client was closed before or during the call
+        ├── QueueFull             too many calls wait already
+        ├── CircuitOpen           the provider failed too often just now; says when it is tried again
+        ├── DeadlineExceeded      the call's own time is over; a TimeoutError too
+        ├── ConnectionFailed      it could not be reached, or the connection broke
+        │   └── ProviderTimeout   it did not answer in time; a TimeoutError too
+        ├── RedirectRefused       it sent the call elsewhere, where credentials must not follow
+        ├── InvalidResponse       the answer is not what the protocol says
+        ├── StreamInterrupted     a stream that ended without its end mark; carries what had arrived
+        ├── StatusError           the provider answered with an error; carries the status
+        │   ├── BadRequest            400, 422 and other 4xx
+        │   ├── AuthenticationFailed  401
+        │   ├── PermissionDenied      403
+        │   ├── NotFound              404
+        │   ├── Conflict              409
+        │   ├── PayloadTooLarge       413, or refused before it was sent
+        │   ├── RateLimited           429; carries ``retry_after``
+        │   └── ServerError           5xx
+        │       └── Overloaded            503, 529
+        ├── NetworkRefused        a mocked test reached beyond this machine; names --live-apis
+        └── BudgetExceeded        live calls came to more than --live-budget
 """
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 
 class AccelerateError(Exception):
@@ -59,6 +85,14 @@ class UnknownPrecision(UsageError):
         self.name = name
         where = f" on {hardware}" if hardware else ""
         super().__init__(f"unknown precision {name!r}{where}; known{where}: {', '.join(known)}")
+
+
+class UnknownProvider(UsageError, KeyError):
+    """No API provider has this name; the message lists the known."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        super().__init__(f"unknown provider {name!r}; known: {', '.join(known)}")
 
 
 class MalformedFile(UsageError):
@@ -116,7 +150,160 @@ class ExecutorFailed(AccelerateError):
     """The machinery that runs cells is broken; an error of the run, never a verdict."""
 
 
+class ProviderError(AccelerateError):
+    """A call of an API provider came to nothing; every attribute survives pickling."""
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        provider: str = "",
+        operation: str = "",
+        call_id: str = "",
+        attempts: int = 0,
+        **more: Any,
+    ) -> None:
+        self.message = message
+        self.provider, self.operation = provider, operation
+        self.call_id = call_id
+        """Our own id of the call, which the log and the metrics name too."""
+        self.attempts = attempts
+        """How often something was sent."""
+        for name, value in more.items():
+            setattr(self, name, value)
+        super().__init__(message)
+
+    def __str__(self) -> str:
+        where = ".".join(part for part in (self.provider, self.operation) if part)
+        tries = f" (after {self.attempts} attempts)" if self.attempts > 1 else ""
+        return f"{where}: {self.message}{tries}" if where else f"{self.message}{tries}"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _rebuild, (type(self), self.message, dict(vars(self)))
+
+
+def _rebuild(kind: type[ProviderError], message: str, state: dict[str, Any]) -> ProviderError:
+    error = kind(message)
+    vars(error).update(state)
+    return error
+
+
+class InvalidParameters(ProviderError, UsageError):
+    """An operation does not take these parameters: nothing was sent."""
+
+
+class MissingCredential(ProviderError):
+    """No key was found; the message names the variable and the places that were looked at."""
+
+
+class UnsafeCredentials(ProviderError):
+    """A file of keys cannot be used: others can read it, or it is not what it must be."""
+
+
+class ClientClosed(ProviderError):
+    """The client was closed before or during the call."""
+
+
+class QueueFull(ProviderError):
+    """As many calls wait already as may."""
+
+
+class CircuitOpen(ProviderError):
+    """The provider failed too often just now: nothing was sent."""
+
+    retry_after: float = 0.0
+    """Seconds until it is tried again."""
+
+
+class DeadlineExceeded(ProviderError, TimeoutError):
+    """The call's own time is over."""
+
+
+class ConnectionFailed(ProviderError):
+    """The provider could not be reached, or the connection broke."""
+
+
+class ProviderTimeout(ConnectionFailed, TimeoutError):
+    """The provider did not answer in time."""
+
+
+class RedirectRefused(ProviderError):
+    """The provider sent the call elsewhere, where credentials must not follow."""
+
+
+class InvalidResponse(ProviderError):
+    """The answer is not what the protocol says: no JSON, another content type, a missing field."""
+
+
+class StreamInterrupted(ProviderError):
+    """A stream ended without its end mark."""
+
+    events: tuple[Any, ...] = ()
+    """What had arrived."""
+
+
+class StatusError(ProviderError):
+    """The provider answered with an error."""
+
+    status: int = 0
+    code: str = ""
+    """The provider's own name for the error, where it gives one."""
+    request_id: str = ""
+    """The provider's own id of the request, to quote to its support."""
+    retry_after: float | None = None
+    """Seconds after which the provider asks to be tried again; ``None`` where it does not tell."""
+
+
+class BadRequest(StatusError):
+    """The provider does not accept the request: 400, 422 and other 4xx."""
+
+
+class AuthenticationFailed(StatusError):
+    """401: the key is not accepted."""
+
+
+class PermissionDenied(StatusError):
+    """403: the key is accepted and may not do this."""
+
+
+class NotFound(StatusError):
+    """404: no such model, file, job or route."""
+
+
+class Conflict(StatusError):
+    """409: it collides with the state of the resource."""
+
+
+class PayloadTooLarge(StatusError):
+    """413, or refused before it was sent since the provider would."""
+
+
+class RateLimited(StatusError):
+    """429: too many requests or tokens; ``retry_after`` says how long to wait, where known."""
+
+
+class ServerError(StatusError):
+    """5xx: the provider's own failure."""
+
+
+class Overloaded(ServerError):
+    """503 or 529: the provider is overloaded."""
+
+
+class NetworkRefused(ProviderError, OSError):
+    """A test with a mocked provider reached beyond this machine."""
+
+    def __str__(self) -> str:
+        return self.message
+
+
+class BudgetExceeded(ProviderError):
+    """Live calls came to more than ``--live-budget``."""
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """``"; did you mean 'bert' or 'bart'?"``, or nothing when no known name is near."""
+    import difflib  # here: this module is imported where nothing goes wrong, too
+
     matches = difflib.get_close_matches(name, list(known), n=3, cutoff=0.6)
     return f"; did you mean {' or '.join(map(repr, matches))}?" if matches else ""

@@ -47,7 +47,8 @@ class Faulty(TorchHardware):
 
     def do_hang(self):
         import signal
-        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)  # CHILDOFHANG"])
+        mark = "CHILDOFHANG in " + os.path.dirname(__file__)
+        subprocess.Popen([sys.executable, "-c", "import time; time.sleep(600)  # " + mark])
         signal.pthread_sigmask(signal.SIG_BLOCK, set(signal.Signals))
         ctypes.CDLL(None).sleep(600)
 
@@ -84,9 +85,14 @@ def left_running(folder: Path) -> list[str]:
         if process.pid == os.getpid():
             continue  # pytester works in that folder
         command = " ".join(process.info["cmdline"] or ())
-        if str(folder) in (process.info["cwd"] or "") or "CHILDOFHANG" in command:
+        if str(folder) in (process.info["cwd"] or "") or hangs_in(folder, command):
             found.append(command)
     return found
+
+
+def hangs_in(folder: Path, command: str) -> bool:
+    """Whether it is what a hanging cell of this test started: others run at the same time."""
+    return command.endswith(f"CHILDOFHANG in {folder}")
 
 
 @pytest.mark.parametrize("parallel", [(), ("-n", "2")], ids=["serial", "n2"])
@@ -124,7 +130,7 @@ def test_nothing_is_left_after_kill_9_of_the_worker(faulty: pytest.Pytester) -> 
         command, cwd=faulty.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as pytest_process:
         deadline = time.monotonic() + 60
-        while not any("CHILDOFHANG" in line for line in left_running(faulty.path)):
+        while not any(hangs_in(faulty.path, line) for line in left_running(faulty.path)):
             assert time.monotonic() < deadline, "the cell never came to hang"
             time.sleep(0.2)
         os.kill(pytest_process.pid, signal.SIGKILL)
@@ -144,7 +150,7 @@ def test_kill_9_of_an_xdist_worker_loses_its_own_cell_alone(
         command, cwd=faulty.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as controller:
         deadline = time.monotonic() + 60
-        while not (hung := hung_processes()):
+        while not (hung := hung_processes(faulty.path)):
             assert time.monotonic() < deadline, "no cell came to hang"
             time.sleep(0.2)
         ancestors = [hung[0], *hung[0].parents()]
@@ -159,12 +165,12 @@ def test_kill_9_of_an_xdist_worker_loses_its_own_cell_alone(
     assert matrix.lines()[-1]["partial"] == (len(verdicts) < 2)
 
 
-def hung_processes() -> list[psutil.Process]:
+def hung_processes(folder: Path) -> list[psutil.Process]:
     """What cells that hang have started."""
     return [
         process
         for process in psutil.process_iter(["cmdline"])
-        if "CHILDOFHANG" in " ".join(process.info["cmdline"] or ())
+        if hangs_in(folder, " ".join(process.info["cmdline"] or ()))
     ]
 
 

@@ -1,0 +1,439 @@
+"""Operations: declared once by a function's signature, called as handlers.
+
+::
+
+    class OpenAI(Provider):
+        @operation("POST", "/embeddings", answer=OpenAIEmbeddings)
+        def embeddings(
+            *, model: str, input: str | Sequence[str], **options: Unpack[CallOptions]
+        ) -> None:
+            \"\"\"Vectors of texts.\"\"\"
+
+    client.embeddings(model="...", input="...")                 # a call
+    await client.embeddings.acall(model="...", input="...")     # the same, awaitable
+    client.embeddings({"model": "...", "input": "..."})         # the same, from a mapping
+    client["embeddings"] is client.handler("embeddings")        # the same handler
+
+The signature is what type checkers see and what is checked before anything is sent.
+"""
+
+from __future__ import annotations
+
+import itertools
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import cached_property
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
+from urllib.parse import quote, urlencode
+
+from pytest_accelerate.errors import (
+    InvalidParameters,
+    InvalidResponse,
+    ProviderError,
+    UnsupportedOperation,
+)
+from pytest_accelerate.providers.parameters import OPTIONS, Signature
+from pytest_accelerate.transport.answers import Answer, Origin
+from pytest_accelerate.transport.body import Multipart, dump_json, flatten, upload
+from pytest_accelerate.transport.classify import request_id
+from pytest_accelerate.transport.events import Streaming
+from pytest_accelerate.transport.exchange import Call, exchange
+from pytest_accelerate.transport.outcome import Reply
+from pytest_accelerate.transport.streams import AsyncStream, Stream
+
+if TYPE_CHECKING:
+    from pytest_accelerate.providers.base import Provider
+
+P = ParamSpec("P")
+A = TypeVar("A", bound=Answer)
+
+_CALLS = itertools.count(1)
+_PROCESS = secrets.token_hex(4)
+
+
+class Effect(StrEnum):
+    """What a call leaves behind at the provider; a live test asks before all but the first two."""
+
+    READ = "read"
+    """Nothing."""
+    INFER = "infer"
+    """Nothing, and it costs tokens."""
+    CREATE = "create"
+    SPEND = "spend"
+    """A job or an image: costs that a tiny prompt does not keep tiny."""
+    DELETE = "delete"
+
+
+class Encoding(StrEnum):
+    """Where the parameters go that are not in the path."""
+
+    JSON = "json"
+    FORM = "form"
+    """``multipart/form-data``, with files."""
+    QUERY = "query"
+
+
+@dataclass(frozen=True)
+class Paging:
+    """How one page leads to the next."""
+
+    parameter: str
+    """Name of the parameter that asks for the next page."""
+    next: Callable[[Mapping[str, Any]], Any]
+    """From a page's JSON to that parameter's value; ``None`` after the last."""
+
+
+@dataclass(frozen=True)
+class Declaration:
+    """All that is declared of an operation beside its signature."""
+
+    method: str
+    path: str
+    """With ``{name}`` where a parameter stands."""
+    answer: type[Answer]
+    encoding: Encoding
+    effect: Effect
+    streaming: Streaming | None = None
+    resend: bool = True
+    """Whether it does no harm when it is processed twice."""
+    shape: Callable[[dict[str, Any]], dict[str, Any]] | None = None
+    """From parameters to the body's JSON, where these are not the same."""
+    query: tuple[str, ...] = ()
+    """Parameters that go into the query though others go into the body."""
+    paging: Paging | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+
+class Operation(Generic[P, A]):
+    """One declared operation: an attribute of its provider's class."""
+
+    def __init__(self, declared: Callable[P, None], declaration: Declaration) -> None:
+        self.declared, self.declaration = declared, declaration
+        self.name = declared.__name__
+        self.__doc__ = declared.__doc__
+
+    def __set_name__(self, owner: type, name: str) -> None:
+        self.name = name
+
+    @cached_property
+    def signature(self) -> Signature:
+        """The parameters, read at the first call."""
+        return Signature.of(self.declared)
+
+    @cached_property
+    def path_parameters(self) -> tuple[str, ...]:
+        """The parameters that stand in the path."""
+        return tuple(name for name in self.signature.parameters
+                     if f"{{{name}}}" in self.declaration.path)  # fmt: skip
+
+    @overload
+    def __get__(self, instance: None, owner: type) -> Operation[P, A]: ...
+    @overload
+    def __get__(self, instance: Provider, owner: type) -> Handler[P, A]: ...
+    def __get__(self, instance: Provider | None, owner: type) -> Any:
+        if instance is None:
+            return self
+        handler = Handler(instance, self)
+        # An attribute of the instance is found before this one: the same handler from now on.
+        vars(instance)[self.name] = handler
+        return handler
+
+    def __repr__(self) -> str:
+        return f"<operation {self.name}: {self.declaration.method} {self.declaration.path}>"
+
+
+def operation(
+    method: str,
+    path: str,
+    *,
+    answer: type[A],
+    encoding: Encoding | None = None,
+    effect: Effect | None = None,
+    **more: Any,
+) -> Callable[[Callable[P, None]], Operation[P, A]]:
+    """Declare an operation by a function of keyword parameters that does nothing.
+
+    Args:
+        method: of HTTP.
+        path: below the base URL, with ``{name}`` where a parameter stands.
+        answer: what a call gives.
+        encoding: by default JSON for POST, PUT and PATCH, else the query.
+        effect: by default none for GET, a deletion for DELETE, else inference.
+        more: other fields of :class:`Declaration`.
+    """
+    if encoding is None:
+        encoding = Encoding.JSON if method in ("POST", "PUT", "PATCH") else Encoding.QUERY
+    if effect is None:
+        effect = {"GET": Effect.READ, "DELETE": Effect.DELETE}.get(method, Effect.INFER)
+    declaration = Declaration(method, path, answer, encoding, effect, **more)
+    return lambda declared: Operation(declared, declaration)
+
+
+class Handler(Generic[P, A]):
+    """An operation of one client: call it, await :meth:`acall`, iterate over :meth:`stream`."""
+
+    # The implementations of the overloads are ignored by mypy 2.4, which holds the parameters of a
+    # ParamSpec for narrower than (*Any, **Any).
+
+    def __init__(self, provider: Provider, operation: Operation[P, A]) -> None:
+        self._provider, self.operation = provider, operation
+        self.__doc__ = operation.__doc__
+
+    @property
+    def implementation_type(self) -> str:
+        """``REAL``, or ``MOCK`` where the client was given a mock transport."""
+        return self._provider.implementation_type
+
+    @property
+    def streams(self) -> bool:
+        """Whether :meth:`stream` and :meth:`astream` can be had."""
+        return self.operation.declaration.streaming is not None
+
+    @overload
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> A: ...
+    @overload
+    def __call__(self, parameters: Mapping[str, Any], /, **named: Any) -> A: ...
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
+        """Call the operation.
+
+        Raises:
+            ProviderError: see :mod:`pytest_accelerate.errors` for the kinds.
+        """
+        call = self._prepare(args, kwargs, streaming=False)
+        reply = self._provider.threads.run(exchange(call, self._provider.shared))
+        return self._answer(reply, call)
+
+    @overload
+    async def acall(self, *args: P.args, **kwargs: P.kwargs) -> A: ...
+    @overload
+    async def acall(self, parameters: Mapping[str, Any], /, **named: Any) -> A: ...
+    async def acall(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
+        """The same as a call, awaitable."""
+        call = self._prepare(args, kwargs, streaming=False)
+        reply = await self._provider.tasks.run(exchange(call, self._provider.shared))
+        return self._answer(reply, call)
+
+    @overload
+    def stream(self, *args: P.args, **kwargs: P.kwargs) -> Stream[Any]: ...
+    @overload
+    def stream(self, parameters: Mapping[str, Any], /, **named: Any) -> Stream[Any]: ...
+    def stream(self, *args: Any, **kwargs: Any) -> Stream[Any]:  # type: ignore[misc]
+        """Call the operation, and iterate over its events as they come.
+
+        Raises:
+            UnsupportedOperation: it does not stream.
+            ProviderError: likewise, here and while it is iterated over.
+        """
+        call = self._prepare(args, kwargs, streaming=True)
+        reply = self._provider.threads.run(exchange(call, self._provider.shared))
+        stream: Stream[Any] = reply.stream
+        stream.bind(lambda error: self._told(error, call),
+                    lambda events: self._collected(events, reply, call))  # fmt: skip
+        return stream
+
+    @overload
+    def astream(self, *args: P.args, **kwargs: P.kwargs) -> AsyncStream[Any]: ...
+    @overload
+    def astream(self, parameters: Mapping[str, Any], /, **named: Any) -> AsyncStream[Any]: ...
+    def astream(self, *args: Any, **kwargs: Any) -> AsyncStream[Any]:  # type: ignore[misc]
+        """The same for a task: use it in ``async with`` or ``async for``, or await it."""
+        call = self._prepare(args, kwargs, streaming=True)
+
+        async def open() -> Reply:
+            return await self._provider.tasks.run(exchange(call, self._provider.shared))
+
+        return AsyncStream(open, lambda error: self._told(error, call),
+                           lambda events, reply: self._collected(events, reply, call))  # fmt: skip
+
+    def pages(self, **parameters: Any) -> Iterator[A]:
+        """Every page of a list, each asked for when it is reached."""
+        following: dict[str, Any] | None = parameters
+        while following is not None:
+            page: A = self(following)
+            yield page
+            following = self._following(page, following)
+
+    async def apages(self, **parameters: Any) -> AsyncIterator[A]:
+        """The same for a task."""
+        following: dict[str, Any] | None = parameters
+        while following is not None:
+            page: A = await self.acall(following)
+            yield page
+            following = self._following(page, following)
+
+    def _following(self, page: Answer, parameters: dict[str, Any]) -> dict[str, Any] | None:
+        paging = self.operation.declaration.paging
+        if paging is None:
+            raise UnsupportedOperation(f"{self} is no list of pages", (self.operation.name,))
+        value = paging.next(page.data)
+        return None if value is None else {**parameters, paging.parameter: value}
+
+    def _prepare(self, args: tuple[Any, ...], named: dict[str, Any], *, streaming: bool) -> Call:
+        try:
+            return self._call(*_split(args, named), streaming=streaming)
+        except ProviderError as error:
+            raise self._told(error) from None
+
+    def _call(
+        self, parameters: dict[str, Any], options: dict[str, Any], *, streaming: bool
+    ) -> Call:
+        operation, provider = self.operation, self._provider
+        declared = operation.declaration
+        form = declared.streaming if streaming else None
+        if streaming and form is None:
+            raise UnsupportedOperation(f"{self} does not stream", (operation.name,))
+        values = provider.prepare(operation.name, operation.signature.check(parameters))
+        path = form.path if form is not None and form.path else declared.path
+        path = path.format(**{name: _segment(name, values.pop(name))
+                              for name in operation.path_parameters})  # fmt: skip
+        query = {name: values.pop(name) for name in declared.query if name in values}
+        body = self._body(values, query, options, form)
+        pairs = (*flatten({**query, **(options.get("extra_query") or {})}),
+                 *(form.query if form is not None else ()))  # fmt: skip
+        policy = provider.policy
+        return Call(
+            provider=provider.name,
+            operation=operation.name,
+            id=f"{provider.name}-{_PROCESS}-{next(_CALLS)}",
+            method=declared.method,
+            url=provider.url(path) + (f"?{urlencode(pairs)}" if pairs else ""),
+            headers=self._headers(body, form, options),
+            body=body,
+            streaming=form,
+            resend=declared.resend,
+            priority=_number(options, "priority", 0),
+            deadline=_number(options, "timeout", policy.deadline),
+            max_tries=_number(options, "max_tries", policy.max_tries),
+        )
+
+    def _body(
+        self,
+        values: dict[str, Any],
+        query: dict[str, Any],
+        options: dict[str, Any],
+        form: Streaming | None,
+    ) -> bytes | Multipart | None:
+        declared = self.operation.declaration
+        extra = options.get("extra_body") or {}
+        if declared.encoding is Encoding.QUERY:
+            query.update(values)
+            return dump_json(extra) if extra else None
+        if declared.shape is not None:
+            values = declared.shape(values)
+        if declared.streaming is not None:
+            values |= form.body if form is not None else declared.streaming.plain_body
+        if declared.encoding is Encoding.JSON:
+            return dump_json({**values, **extra})
+        parameters = self.operation.signature.parameters
+        names = [name for name in values if name in parameters and parameters[name].is_file]
+        files = [(name, given) for name in names for given in _files(name, values.pop(name))]
+        return Multipart(
+            flatten({**values, **extra}), tuple(upload(name, given) for name, given in files)
+        )
+
+    def _headers(
+        self, body: bytes | Multipart | None, form: Streaming | None, options: dict[str, Any]
+    ) -> dict[str, str]:
+        declared = self.operation.declaration
+        headers = {**self._provider.headers, **declared.headers}
+        if form is not None:
+            headers["accept"] = form.framing.media_type
+        elif declared.answer.media_types:
+            headers["accept"] = declared.answer.media_types[0]
+        if isinstance(body, bytes):
+            headers["content-type"] = "application/json"
+        headers |= {name.lower(): value for name, value in
+                    (options.get("extra_headers") or {}).items()}  # fmt: skip
+        return headers
+
+    def _answer(self, reply: Reply, call: Call) -> A:
+        try:
+            answer = self.operation.declaration.answer.of(reply, self._origin(reply, call))
+        except InvalidResponse as error:
+            raise self._told(error, call) from None
+        self._spend(answer)
+        return answer  # type: ignore[return-value]
+
+    def _collected(self, events: list[Any], reply: Reply, call: Call) -> Answer:
+        declared = self.operation.declaration
+        assert declared.streaming is not None
+        data = declared.streaming.event.collect(events)
+        answer = declared.answer(data, self._origin(reply, call))
+        self._spend(answer)
+        return answer
+
+    def _spend(self, answer: Answer) -> None:
+        usage = answer.usage
+        if usage is not None:
+            provider = self._provider
+            provider.shared.metrics.spent(
+                self.operation.name, usage.input_tokens, usage.output_tokens, provider.cost(answer)
+            )
+
+    def _origin(self, reply: Reply, call: Call) -> Origin:
+        return Origin(
+            call.provider,
+            call.operation,
+            self.implementation_type,
+            call.id,
+            request_id(reply.headers),
+            reply.status,
+        )
+
+    def _told(self, error: ProviderError, call: Call | None = None) -> ProviderError:
+        """The error with where it is from, and without keys."""
+        error.provider, error.operation = self._provider.name, self.operation.name
+        if call is not None:
+            error.call_id = call.id
+        error.message = self._provider.shared.redact(error.message)
+        error.args = (error.message,)
+        return error
+
+    def __str__(self) -> str:
+        return f"{self._provider.name}.{self.operation.name}"
+
+    def __repr__(self) -> str:
+        return f"<handler {self} {self.implementation_type}>"
+
+
+def _split(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """Parameters and options, from a mapping or keywords."""
+    if len(args) > 1 or (args and not isinstance(args[0], Mapping)):
+        raise InvalidParameters(
+            "parameters are given by name, or as one mapping of names to values, "
+            f"not as {', '.join(type(each).__name__ for each in args)}"
+        )
+    given = {**args[0], **named} if args else dict(named)
+    options = {name: given.pop(name) for name in OPTIONS if name in given}
+    for name, expected in (("extra_body", Mapping), ("extra_headers", Mapping),
+                           ("extra_query", Mapping)):  # fmt: skip
+        if not isinstance(options.get(name) or {}, expected):
+            raise InvalidParameters(f"{name}: expected a mapping")
+    return given, options
+
+
+def _number(options: Mapping[str, Any], name: str, otherwise: Any) -> Any:
+    value = options.get(name)
+    if value is None:
+        return otherwise
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        raise InvalidParameters(f"{name}: expected a number, not {type(value).__name__}")
+    if name != "priority" and value <= 0:
+        raise InvalidParameters(f"{name}: expected a number above 0, not {value}")
+    return value
+
+
+def _segment(name: str, value: Any) -> str:
+    text = str(value)
+    # "." and ".." would name another path, and "" the list instead of its entry.
+    if text.strip(".") == "":
+        raise InvalidParameters(f"parameter {name!r}: {text!r} cannot stand in a path")
+    return quote(text, safe=":" if name != "model" else ":/")
+
+
+def _files(name: str, given: Any) -> list[tuple[str, Any]]:
+    if isinstance(given, list):
+        return [(f"{name}[]", each) for each in given]
+    return [(name, given)]

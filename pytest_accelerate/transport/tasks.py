@@ -1,0 +1,141 @@
+"""The driver for asyncio: waits, sends and sleeps by suspending."""
+
+from __future__ import annotations
+
+import asyncio
+import weakref
+from collections.abc import Callable, Generator
+from typing import Any, TypeVar
+
+import httpx
+
+from pytest_accelerate import errors
+from pytest_accelerate.transport.clock import Clock
+from pytest_accelerate.transport.events import StreamReader
+from pytest_accelerate.transport.exchange import Acquire, Send, Step
+from pytest_accelerate.transport.outcome import Failure, FailureKind, Outcome, Reply
+from pytest_accelerate.transport.requests import TOO_LARGE, build, failure_of, in_band, streams
+from pytest_accelerate.transport.slots import Slots, Ticket
+from pytest_accelerate.transport.streams import Opened, OpenedAsyncStream
+from pytest_accelerate.transport.threads import checked
+
+R = TypeVar("R")
+Loop = asyncio.AbstractEventLoop
+
+
+class TaskDriver:
+    """Performs the steps of calls; each event loop has a transport of its own."""
+
+    def __init__(
+        self, transport: Callable[[], httpx.AsyncBaseTransport], slots: Slots, clock: Clock
+    ) -> None:
+        self._make, self._slots, self._clock = transport, slots, clock
+        self._transports: weakref.WeakKeyDictionary[Loop, httpx.AsyncBaseTransport] = (
+            weakref.WeakKeyDictionary()
+        )
+
+    async def run(self, steps: Generator[Step, Any, R]) -> R:
+        """Bring an exchange to its end.
+
+        Raises:
+            ProviderError: as the exchange does.
+        """
+        try:
+            step = next(steps)
+            while True:
+                try:
+                    answer = await self._perform(step)
+                except errors.ProviderError as error:
+                    step = steps.throw(error)
+                else:
+                    step = steps.send(answer)
+        except StopIteration as stop:
+            return stop.value  # type: ignore[no-any-return]
+        finally:
+            steps.close()
+
+    async def _perform(self, step: Step) -> Any:
+        if isinstance(step, Acquire):
+            return await self._acquire(step)
+        if isinstance(step, Send):
+            return await self._send(step)
+        return await self._clock.asleep(step.seconds)
+
+    async def _acquire(self, step: Acquire) -> Ticket:
+        loop = asyncio.get_running_loop()
+        granted = asyncio.Event()
+        ticket = self._slots.take(step.priority, lambda: _wake(loop, granted))
+        if ticket.granted:
+            return ticket
+        in_time = True
+        try:
+            async with asyncio.timeout(max(0.0, step.until - self._clock.now())):
+                await granted.wait()
+        except TimeoutError:
+            in_time = False
+        except BaseException:
+            self._slots.leave(ticket)
+            raise
+        return checked(self._slots, ticket, in_time)
+
+    async def _send(self, step: Send) -> Outcome:
+        now = self._clock.now()
+        try:
+            async with asyncio.timeout(max(step.until - now, 0.001)):
+                response = await self._transport().handle_async_request(build(step, now))
+                if streams(step, response.status_code, response.headers):
+                    return await self._open(step, response)
+                return await _read(step, response)
+        except Exception as error:
+            return failure_of(error)
+
+    def _transport(self) -> httpx.AsyncBaseTransport:
+        loop = asyncio.get_running_loop()
+        transport = self._transports.get(loop)
+        if transport is None:
+            transport = self._transports[loop] = self._make()
+        return transport
+
+    async def _open(self, step: Send, response: httpx.Response) -> Outcome:
+        assert step.call.streaming is not None
+        stream: OpenedAsyncStream[Any] = OpenedAsyncStream(
+            Opened(StreamReader(step.call.streaming)),
+            response.aiter_bytes(),
+            response.aclose,
+            failure_of,
+            step.policy.stream_idle_timeout,
+        )
+        try:
+            failure = await stream.prime()
+        except BaseException:
+            await stream.aclose()
+            raise
+        rejected = in_band(stream, response.headers) if failure is None else None
+        if failure is not None or rejected is not None:
+            await stream.aclose()
+        return failure or rejected or Reply(response.status_code, response.headers, b"", stream)
+
+    async def aclose(self) -> None:
+        """Close the connections of this event loop."""
+        transport = self._transports.pop(asyncio.get_running_loop(), None)
+        if transport is not None:
+            await transport.aclose()
+
+
+def _wake(loop: Loop, granted: asyncio.Event) -> None:
+    # Its own loop may be this one, another thread's, or closed since.
+    if not loop.is_closed():
+        loop.call_soon_threadsafe(granted.set)
+
+
+async def _read(step: Send, response: httpx.Response) -> Outcome:
+    try:
+        limit, size, chunks = step.policy.max_response_bytes, 0, []
+        async for chunk in response.aiter_bytes():
+            size += len(chunk)
+            if size > limit:
+                return Failure(FailureKind.TOO_LARGE, TOO_LARGE.format(limit))
+            chunks.append(chunk)
+    finally:
+        await response.aclose()
+    return Reply(response.status_code, response.headers, b"".join(chunks))
