@@ -290,11 +290,11 @@ class Overloaded(ServerError):
     """503 or 529: the provider is overloaded."""
 
 
-class NetworkRefused(ProviderError, OSError):
-    """A test with a mocked provider reached beyond this machine."""
+class NetworkRefused(ProviderError):
+    """A test with a mocked provider reached beyond this machine.
 
-    def __str__(self) -> str:
-        return self.message
+    No ``OSError``: what tries again or goes another way when the network is down must not hide it.
+    """
 
 
 class BudgetExceeded(ProviderError):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import platform
+import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from importlib import metadata
@@ -80,6 +81,7 @@ class Provider(Mapping[str, Handler[..., Any]]):
         """
         self.base_url = _checked_url(base_url or self._named_url() or self.default_base_url)
         self.policy = policy or Policy()
+        self._opening = threading.Lock()
         self._transport = transport
         self._async_transport = async_transport or _if_both(transport)
         self._found = credentials.find(self.credential, api_key)
@@ -177,11 +179,13 @@ class Provider(Mapping[str, Handler[..., Any]]):
     @cached_property
     def threads(self) -> ThreadDriver:
         """The driver for calls from threads."""
-        from pytest_accelerate.transport.connections import pooled
+        from pytest_accelerate.transport.pooled import pooled
         from pytest_accelerate.transport.threads import ThreadDriver
 
-        if self._transport is None:
-            self._transport = pooled(self.base_url)
+        # cached_property has no lock of its own since Python 3.12.
+        with self._opening:
+            if self._transport is None:
+                self._transport = pooled(self.base_url)
         return ThreadDriver(self._transport, self.shared.slots, self.shared.clock)
 
     @cached_property
@@ -195,7 +199,7 @@ class Provider(Mapping[str, Handler[..., Any]]):
         given = self._async_transport
         if given is not None:
             return lambda: given
-        from pytest_accelerate.transport.connections import looped
+        from pytest_accelerate.transport.looped import looped
 
         return lambda: looped(self.base_url)
 
@@ -271,7 +275,8 @@ class Provider(Mapping[str, Handler[..., Any]]):
 def _checked_url(url: str) -> str:
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
-        raise InvalidParameters(f"base_url: expected http://... or https://..., not {url!r:.200}")
+        shown = repr(url)[:200] if not {"@", "?"} & set(url) else "this"  # it may hold a key
+        raise InvalidParameters(f"base_url: expected http://... or https://..., not {shown}")
     if parts.username or parts.password or parts.query:
         raise InvalidParameters("base_url: a key belongs into api_key, not into a URL")
     return url.rstrip("/")

@@ -20,6 +20,7 @@ The signature is what type checkers see and what is checked before anything is s
 from __future__ import annotations
 
 import itertools
+import math
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -35,8 +36,8 @@ from pytest_accelerate.errors import (
     UnsupportedOperation,
 )
 from pytest_accelerate.providers.parameters import OPTIONS, Signature
-from pytest_accelerate.transport.answers import Answer, Origin
-from pytest_accelerate.transport.body import Multipart, dump_json, flatten, upload
+from pytest_accelerate.transport.answers import Answer, Origin, Usage
+from pytest_accelerate.transport.body import Body, Multipart, Upload, dump_json, flatten, upload
 from pytest_accelerate.transport.classify import request_id
 from pytest_accelerate.transport.events import Streaming
 from pytest_accelerate.transport.exchange import Call, exchange
@@ -73,6 +74,8 @@ class Encoding(StrEnum):
     FORM = "form"
     """``multipart/form-data``, with files."""
     QUERY = "query"
+    CONTENT = "content"
+    """The one file among them is the body itself; the others stand in path and query."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +86,8 @@ class Paging:
     """Name of the parameter that asks for the next page."""
     next: Callable[[Mapping[str, Any]], Any]
     """From a page's JSON to that parameter's value; ``None`` after the last."""
+    back: Paging | None = None
+    """The way from the end to the start, taken where its parameter is given."""
 
 
 @dataclass(frozen=True)
@@ -135,10 +140,14 @@ class Operation(Generic[P, A]):
     def __get__(self, instance: Provider | None, owner: type) -> Any:
         if instance is None:
             return self
-        handler = Handler(instance, self)
+        handler = self.handler(instance)
         # An attribute of the instance is found before this one: the same handler from now on.
         vars(instance)[self.name] = handler
         return handler
+
+    def handler(self, provider: Provider) -> Handler[P, A]:
+        """The handler of this operation for one client; a call of several requests has its own."""
+        return Handler(provider, self)
 
     def __repr__(self) -> str:
         return f"<operation {self.name}: {self.declaration.method} {self.declaration.path}>"
@@ -229,8 +238,9 @@ class Handler(Generic[P, A]):
         call = self._prepare(args, kwargs, streaming=True)
         reply = self._provider.threads.run(exchange(call, self._provider.shared))
         stream: Stream[Any] = reply.stream
-        stream.bind(lambda error: self._told(error, call),
-                    lambda events: self._collected(events, reply, call))  # fmt: skip
+        origin, attempts = self._origin(reply, call), reply.attempts
+        # Not the reply itself: it holds the stream, which then would not be freed when dropped.
+        stream.bind(lambda events: self._collected(events, origin, attempts))
         return stream
 
     @overload
@@ -244,8 +254,12 @@ class Handler(Generic[P, A]):
         async def open() -> Reply:
             return await self._provider.tasks.run(exchange(call, self._provider.shared))
 
-        return AsyncStream(open, lambda error: self._told(error, call),
-                           lambda events, reply: self._collected(events, reply, call))  # fmt: skip
+        return AsyncStream(
+            open,
+            lambda events, reply: self._collected(
+                events, self._origin(reply, call), reply.attempts
+            ),
+        )
 
     def pages(self, **parameters: Any) -> Iterator[A]:
         """Every page of a list, each asked for when it is reached."""
@@ -267,6 +281,8 @@ class Handler(Generic[P, A]):
         paging = self.operation.declaration.paging
         if paging is None:
             raise UnsupportedOperation(f"{self} is no list of pages", (self.operation.name,))
+        if paging.back is not None and parameters.get(paging.back.parameter):
+            paging = paging.back
         value = paging.next(page.data)
         return None if value is None else {**parameters, paging.parameter: value}
 
@@ -286,7 +302,7 @@ class Handler(Generic[P, A]):
             raise UnsupportedOperation(f"{self} does not stream", (operation.name,))
         values = provider.prepare(operation.name, operation.signature.check(parameters))
         path = form.path if form is not None and form.path else declared.path
-        path = path.format(**{name: _segment(name, values.pop(name))
+        path = path.format(**{name: _segment(name, values.pop(name), path)
                               for name in operation.path_parameters})  # fmt: skip
         query = {name: values.pop(name) for name in declared.query if name in values}
         body = self._body(values, query, options, form)
@@ -314,12 +330,15 @@ class Handler(Generic[P, A]):
         query: dict[str, Any],
         options: dict[str, Any],
         form: Streaming | None,
-    ) -> bytes | Multipart | None:
+    ) -> Body:
         declared = self.operation.declaration
         extra = options.get("extra_body") or {}
         if declared.encoding is Encoding.QUERY:
             query.update(values)
             return dump_json(extra) if extra else None
+        if declared.encoding is Encoding.CONTENT:
+            ((name, given),) = values.items()
+            return upload(name, given)
         if declared.shape is not None:
             values = declared.shape(values)
         if declared.streaming is not None:
@@ -328,13 +347,13 @@ class Handler(Generic[P, A]):
             return dump_json({**values, **extra})
         parameters = self.operation.signature.parameters
         names = [name for name in values if name in parameters and parameters[name].is_file]
-        files = [(name, given) for name in names for given in _files(name, values.pop(name))]
+        files = [each for name in names for each in _files(name, values.pop(name))]
         return Multipart(
             flatten({**values, **extra}), tuple(upload(name, given) for name, given in files)
         )
 
     def _headers(
-        self, body: bytes | Multipart | None, form: Streaming | None, options: dict[str, Any]
+        self, body: Body, form: Streaming | None, options: dict[str, Any]
     ) -> dict[str, str]:
         declared = self.operation.declaration
         headers = {**self._provider.headers, **declared.headers}
@@ -344,6 +363,8 @@ class Handler(Generic[P, A]):
             headers["accept"] = declared.answer.media_types[0]
         if isinstance(body, bytes):
             headers["content-type"] = "application/json"
+        elif isinstance(body, Upload):
+            headers["content-type"] = body.media_type or "application/octet-stream"
         headers |= {name.lower(): value for name, value in
                     (options.get("extra_headers") or {}).items()}  # fmt: skip
         return headers
@@ -352,22 +373,30 @@ class Handler(Generic[P, A]):
         try:
             answer = self.operation.declaration.answer.of(reply, self._origin(reply, call))
         except InvalidResponse as error:
+            error.attempts = reply.attempts
             raise self._told(error, call) from None
         self._spend(answer)
         return answer  # type: ignore[return-value]
 
-    def _collected(self, events: list[Any], reply: Reply, call: Call) -> Answer:
+    def _collected(self, events: list[Any], origin: Origin, attempts: int) -> Answer:
         declared = self.operation.declaration
         assert declared.streaming is not None
-        data = declared.streaming.event.collect(events)
-        answer = declared.answer(data, self._origin(reply, call))
+        try:
+            data = declared.streaming.event.collect(events)
+        except InvalidResponse as error:
+            error.call_id, error.attempts = origin.call_id, attempts
+            raise self._told(error) from None
+        answer = declared.answer.of_events(data, origin)
         self._spend(answer)
         return answer
 
     def _spend(self, answer: Answer) -> None:
-        usage = answer.usage
-        if usage is not None:
-            provider = self._provider
+        usage, effect = answer.usage, self.operation.declaration.effect
+        # To read what an earlier call came to spends nothing again. What tells no usage where
+        # something was spent, such as sound or an image, costs what it costs: not nothing.
+        spends = effect in (Effect.INFER, Effect.SPEND)
+        if spends or (usage is not None and effect is Effect.CREATE):
+            usage, provider = usage or Usage(), self._provider
             provider.shared.metrics.spent(
                 self.operation.name, usage.input_tokens, usage.output_tokens, provider.cost(answer)
             )
@@ -420,17 +449,19 @@ def _number(options: Mapping[str, Any], name: str, otherwise: Any) -> Any:
         return otherwise
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         raise InvalidParameters(f"{name}: expected a number, not {type(value).__name__}")
-    if name != "priority" and value <= 0:
+    if not (math.isfinite(value) and (value > 0 or name == "priority")):
         raise InvalidParameters(f"{name}: expected a number above 0, not {value}")
     return value
 
 
-def _segment(name: str, value: Any) -> str:
+def _segment(name: str, value: Any, path: str) -> str:
     text = str(value)
+    # What a path begins with is a path itself, such as models/NAME; anything else is one segment.
+    several = path.startswith(f"/{{{name}}}")
     # "." and ".." would name another path, and "" the list instead of its entry.
-    if text.strip(".") == "":
+    if any(part.strip(".") == "" for part in (text.split("/") if several else [text])):
         raise InvalidParameters(f"parameter {name!r}: {text!r} cannot stand in a path")
-    return quote(text, safe=":" if name != "model" else ":/")
+    return quote(text, safe=":/" if several else ":")
 
 
 def _files(name: str, given: Any) -> list[tuple[str, Any]]:

@@ -43,6 +43,8 @@ class Usage:
     """Of the input tokens, those that the provider had kept."""
     reasoning_tokens: int = 0
     """Of the output tokens, those that are not shown."""
+    cache_write_tokens: int = 0
+    """Of the input tokens, those that the provider was made to keep, where that costs extra."""
 
     @property
     def total_tokens(self) -> int:
@@ -88,6 +90,16 @@ class Answer(Mapping[str, Any]):
             InvalidResponse: it is not JSON, or not an object.
         """
         return cls(parse_object(reply, cls.media_types), origin)
+
+    @classmethod
+    def of_events(cls, data: Mapping[str, Any], origin: Origin) -> Answer:
+        """What a stream's events came to.
+
+        Args:
+            data: what :meth:`~pytest_accelerate.transport.events.StreamEvent.collect` gave.
+            origin: of the call.
+        """
+        return cls(data, origin)
 
     @property
     def implementation_type(self) -> str:
@@ -177,6 +189,11 @@ class TextAnswer(Answer):
             return cls({}, origin, reply.body.decode("utf-8"))
         except UnicodeDecodeError as error:
             raise InvalidResponse(f"expected text in UTF-8: {error.reason}") from None
+
+    @classmethod
+    def of_events(cls, data: Mapping[str, Any], origin: Origin) -> TextAnswer:
+        """What a stream's events came to."""
+        return cls(data, origin, str(data.get("text") or ""))
 
     @property
     def text(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import io
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -23,6 +23,9 @@ FileInput: TypeAlias = (
 """Bytes, a path, an open binary file, or (name, content) and (name, content, media type)."""
 
 
+_PIECE = 2**16
+
+
 @dataclass(frozen=True, slots=True)
 class Upload:
     """One file of a form: read anew at each try."""
@@ -38,6 +41,28 @@ class Upload:
             return self.content.open("rb")
         return self.content
 
+    def size(self) -> int:
+        """Bytes of the content."""
+        if isinstance(self.content, bytes):
+            return len(self.content)
+        if isinstance(self.content, Path):
+            return self.content.stat().st_size
+        return self.content.seek(0, io.SEEK_END)
+
+    def pieces(self) -> Iterator[bytes]:
+        """The content from its start, in pieces."""
+        source = self.open()
+        if isinstance(source, bytes):
+            yield source
+            return
+        source.seek(0)
+        try:
+            while piece := source.read(_PIECE):
+                yield piece
+        finally:
+            if isinstance(self.content, Path):
+                source.close()
+
 
 @dataclass(frozen=True, slots=True)
 class Multipart:
@@ -45,6 +70,10 @@ class Multipart:
 
     fields: tuple[tuple[str, str], ...]
     files: tuple[Upload, ...]
+
+
+Body: TypeAlias = bytes | Multipart | Upload | None
+"""JSON's bytes, a form, or a file that is all of the body."""
 
 
 def dump_json(body: Mapping[str, Any]) -> bytes:
@@ -117,6 +146,10 @@ def _rewindable(field: str, stream: Any) -> bytes | IO[bytes]:
         raise InvalidParameters(
             f"parameter {field!r}: expected bytes, a path or a file opened in binary mode, "
             f"not {type(stream).__name__}"
+        )
+    if getattr(stream, "closed", False):
+        raise InvalidParameters(
+            f"parameter {field!r}: the file {_name_of(stream, field)} is closed"
         )
     if getattr(stream, "seekable", lambda: False)():
         return stream  # type: ignore[no-any-return]

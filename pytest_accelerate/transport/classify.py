@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 from typing import Any
 from urllib.parse import urlsplit
@@ -27,6 +28,9 @@ _UNTOUCHED = frozenset({425, 429, 503, 529})
 """Of these, the ones that say that the request was not taken up."""
 _TIMEOUTS = frozenset({FailureKind.TIMEOUT, FailureKind.CONNECT_TIMEOUT})
 _LONGEST_MESSAGE = 2_000
+_RETRY_INFO = b"google.rpc.RetryInfo"
+_RETRY_INFO_TYPE = "type.googleapis.com/google.rpc.RetryInfo"
+_DURATION = re.compile(r"([0-9]{1,12}(?:\.[0-9]+)?)s", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +45,13 @@ class Problem:
     """For the breaker: ``False`` is a failure of the provider, ``True`` says that it answers."""
 
 
-def judge(outcome: Outcome, *, resend: bool) -> Problem | None:
+def judge(outcome: Outcome, *, resend: bool, streaming: bool = False) -> Problem | None:
     """What is wrong with an outcome.
 
     Args:
         outcome: of one try.
         resend: whether the request does no harm when it is processed twice.
+        streaming: whether a stream was asked for.
 
     Returns:
         ``None`` for a success.
@@ -54,13 +59,21 @@ def judge(outcome: Outcome, *, resend: bool) -> Problem | None:
     if isinstance(outcome, Failure):
         return _failure(outcome, resend)
     if 200 <= outcome.status < 300:
-        return None
+        return _no_stream(outcome) if streaming and outcome.stream is None else None
     if 300 <= outcome.status < 400:
         return Problem(_redirect(outcome), retry=False, counts=True)
     return _status(outcome, resend)
 
 
+def _no_stream(reply: Reply) -> Problem:
+    kind = reply.headers.get("content-type") or "of no content type"
+    error = errors.InvalidResponse(f"expected a stream, the answer is {kind}: {reply.body[:80]!r}")
+    return Problem(error, retry=False, counts=True)
+
+
 def _failure(failure: Failure, resend: bool) -> Problem:
+    if failure.kind is FailureKind.UNSENDABLE:
+        return Problem(errors.InvalidParameters(failure.message), retry=False)
     if failure.kind in (FailureKind.TOO_LARGE, FailureKind.DECODING):
         return Problem(errors.InvalidResponse(failure.message), retry=False, counts=True)
     if failure.kind is FailureKind.EMPTY_STREAM:
@@ -74,8 +87,11 @@ def _failure(failure: Failure, resend: bool) -> Problem:
 
 def _redirect(reply: Reply) -> errors.RedirectRefused:
     # The origin alone: what stands behind it may carry what must not be told.
-    target = urlsplit(reply.headers.get("location", ""))
-    where = f"{target.scheme}://{target.hostname}" if target.hostname else "another path"
+    try:
+        target = urlsplit(reply.headers.get("location", ""))
+        where = f"{target.scheme}://{target.hostname}" if target.hostname else "another path"
+    except ValueError:
+        where = "what is no URL"
     return errors.RedirectRefused(
         f"redirected ({reply.status}) to {where}, and credentials do not follow a redirect: "
         "where that is the right place, give it as base_url"
@@ -83,7 +99,7 @@ def _redirect(reply: Reply) -> errors.RedirectRefused:
 
 
 def _status(reply: Reply, resend: bool) -> Problem:
-    status, after = reply.status, retry_after(reply.headers)
+    status, after = reply.status, _asked_delay(reply)
     message, code = describe(reply.body)
     retry = status in _PASSING and (resend or status in _UNTOUCHED)
     told = reply.headers.get("x-should-retry")
@@ -97,6 +113,37 @@ def _status(reply: Reply, resend: bool) -> Problem:
         retry_after=after,
     )
     return Problem(error, retry, after, counts=status < 500)
+
+
+def _asked_delay(reply: Reply) -> float | None:
+    told = retry_after(reply.headers)
+    return retry_info(reply.body) if told is None else told
+
+
+def retry_info(body: bytes) -> float | None:
+    """Seconds that Google's APIs ask to wait: a ``google.rpc.RetryInfo`` among an error's details.
+
+    https://cloud.google.com/apis/design/errors#error_details; ``None`` where there is none.
+    """
+    if _RETRY_INFO not in body:
+        return None  # nearly every error: not parsed twice
+    try:
+        data = json.loads(body)
+    except (ValueError, RecursionError):
+        return None
+    data = data[0] if isinstance(data, list) and data else data
+    error = data.get("error") if isinstance(data, dict) else None
+    details = error.get("details") if isinstance(error, dict) else None
+    for each in details if isinstance(details, list) else ():
+        if isinstance(each, dict) and each.get("@type") == _RETRY_INFO_TYPE:
+            return _seconds(each.get("retryDelay"))
+    return None
+
+
+def _seconds(duration: Any) -> float | None:
+    """A ``google.protobuf.Duration`` in JSON, such as ``3.5s``."""
+    found = _DURATION.fullmatch(duration) if isinstance(duration, str) else None
+    return float(found[1]) if found else None
 
 
 def status_error(status: int) -> type[errors.StatusError]:

@@ -56,6 +56,16 @@ def find(credential: Credential, given: str | Sequence[str] | None = None) -> Fo
     return Found((), "")
 
 
+def check_files() -> None:
+    """Look whether the files of keys can be used; that there are none is no fault.
+
+    Raises:
+        UnsafeCredentials: one cannot.
+    """
+    for _, values in _sources():
+        values.get("")
+
+
 def missing(provider: str, credential: Credential) -> MissingCredential:
     """The error for a provider without a key."""
     names = " or ".join(credential.variables)

@@ -40,9 +40,7 @@ class StreamEvent:
         Raises:
             ValueError: it is no JSON object.
         """
-        data = json.loads(frame.data)
-        if type(data) is not dict:
-            raise ValueError(f"expected a JSON object, found {frame.data[:80]!r}")
+        data = read_object(frame)
         return cls(frame.event or data.get("type") or "", data)
 
     @property
@@ -53,6 +51,14 @@ class StreamEvent:
     @property
     def is_end(self) -> bool:
         """Whether the provider says that nothing follows."""
+        return False
+
+    @classmethod
+    def complete(cls, events: Sequence[Any]) -> bool:
+        """Whether a stream that ends after these events lacks nothing, though no mark came.
+
+        For servers that speak a provider's protocol and leave its end mark out.
+        """
         return False
 
     @property
@@ -67,6 +73,21 @@ class StreamEvent:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.type} {self.data!r:.200}>"
+
+
+_decode = json.JSONDecoder().decode  # json.loads looks for the encoding first: a tenth of its time
+
+
+def read_object(frame: Frame) -> dict[str, Any]:
+    """The JSON object that a frame holds.
+
+    Raises:
+        ValueError: it holds none.
+    """
+    data = _decode(frame.data.decode())
+    if type(data) is not dict:
+        raise ValueError(f"expected a JSON object, found {frame.data[:80]!r}")
+    return data
 
 
 @dataclass(frozen=True)
@@ -106,9 +127,15 @@ class StreamReader:
         """
         return self._read(self._framing.feed(chunk))
 
-    def finish(self) -> Iterator[StreamEvent]:
-        """The events that the end of the bytes completes."""
-        return self._read(self._framing.finish())
+    def finish(self, arrived: Sequence[StreamEvent]) -> Iterator[StreamEvent]:
+        """The events that the end of the bytes completes.
+
+        Args:
+            arrived: the events before them.
+        """
+        rest = list(self._read(self._framing.finish()))
+        self.ended = self.ended or self._event.complete([*arrived, *rest])
+        return iter(rest)
 
     def _read(self, frames: Iterator[Frame]) -> Iterator[StreamEvent]:
         unseen, parse = self._event.ends_unseen, self._event.parse

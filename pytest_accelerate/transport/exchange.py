@@ -20,16 +20,18 @@ from pytest_accelerate.transport.breaker import Breaker
 from pytest_accelerate.transport.classify import Problem, judge
 from pytest_accelerate.transport.clock import Clock
 from pytest_accelerate.transport.metrics import Metrics
-from pytest_accelerate.transport.outcome import Outcome, Reply
+from pytest_accelerate.transport.outcome import Failure, Outcome, Reply
 from pytest_accelerate.transport.policy import Policy
 from pytest_accelerate.transport.redaction import Redactor
 from pytest_accelerate.transport.slots import Slots, Ticket
 
 if TYPE_CHECKING:
-    from pytest_accelerate.transport.body import Multipart
+    from pytest_accelerate.transport.body import Body
     from pytest_accelerate.transport.events import Streaming
 
 _log = logging.getLogger("pytest_accelerate.transport")
+_LONGEST = 365 * 86_400.0
+"""Seconds that can be waited; more than some centuries are more than locks and sockets take."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +45,7 @@ class Call:
     method: str
     url: str
     headers: Mapping[str, str]
-    body: bytes | Multipart | None
+    body: Body
     streaming: Streaming | None
     """How the answer streams, where it is to."""
     resend: bool
@@ -84,7 +86,7 @@ class Send:
     """Send once; the answer is an :data:`~pytest_accelerate.transport.outcome.Outcome`."""
 
     call: Call
-    headers: Mapping[str, str]
+    headers: Mapping[str, str] = field(repr=False)
     """With credentials."""
     until: float
     policy: Policy
@@ -109,7 +111,7 @@ def exchange(call: Call, shared: Shared) -> Generator[Step, Any, Reply]:
         ProviderError: in any other case; it names provider, operation, call and attempts.
     """
     started = shared.clock.now()
-    tries = _Tries(call, shared, started + call.deadline)
+    tries = _Tries(call, shared, started + min(call.deadline, _LONGEST))
     shared.budget.call()
     try:
         reply = yield from tries.run()
@@ -138,16 +140,18 @@ class _Tries:
         last: errors.ProviderError | None = None
         while True:
             try:
-                outcome = yield from self._try()
+                outcome, problem = yield from self._try()
             except errors.CircuitOpen as error:
                 # Where an earlier try told more than "it is broken", that is the news.
                 raise self._told(last or error) from None
             except errors.ProviderError as error:
                 raise self._told(error) from None
-            problem = judge(outcome, resend=self._call.resend)
             if problem is None:
                 assert isinstance(outcome, Reply)
+                outcome.attempts = self._sent
                 return outcome
+            if self._shared.slots.closed and isinstance(outcome, Failure):
+                raise self._told(errors.ClientClosed("the client was closed during the call"))
             last = problem.error
             wait = self._wait(problem)
             if wait is None:
@@ -158,27 +162,40 @@ class _Tries:
             )  # fmt: skip
             yield Sleep(wait)
 
-    def _try(self) -> Generator[Step, Any, Outcome]:
+    def _try(self) -> Generator[Step, Any, tuple[Outcome, Problem | None]]:
         """Send once; the slot is given back before the outcome is told, but for a stream's."""
         shared, call = self._shared, self._call
         ticket: Ticket = yield Acquire(call.priority, self._until)
         kept = False
         try:
-            probe = shared.breaker.enter(shared.clock.now())
+            now = shared.clock.now()
+            if shared.slots.closed:  # since the slot was granted
+                raise errors.ClientClosed("the client was closed while the call waited")
+            if now >= self._until:
+                raise errors.DeadlineExceeded("the call's own time is over, nothing was sent")
+            probe = shared.breaker.enter(now)
             succeeded: bool | None = None
             try:
-                headers = {**call.headers, **shared.authorise(call.operation)}
+                # No variable holds the headers: a traceback may show what variables hold.
+                send = Send(
+                    call,
+                    {**call.headers, **shared.authorise(call.operation)},
+                    self._until,
+                    shared.policy,
+                )
                 self._sent += 1
                 shared.metrics.sent(call.operation)
-                outcome: Outcome = yield Send(call, headers, self._until, shared.policy)
-                problem = judge(outcome, resend=call.resend)
+                outcome: Outcome = yield send
+                problem = judge(outcome, resend=call.resend, streaming=call.streaming is not None)
                 succeeded = True if problem is None else problem.counts
             finally:
                 shared.breaker.leave(shared.clock.now(), probe, succeeded)
             if isinstance(outcome, Reply) and outcome.stream is not None:
-                outcome.stream.when_closed(partial(shared.slots.leave, ticket))
+                arrivals = outcome.stream.arrivals
+                arrivals.told = self._broke
+                arrivals.when_closed(partial(shared.slots.leave, ticket))
                 kept = True
-            return outcome
+            return outcome, problem
         finally:
             if not kept:
                 shared.slots.leave(ticket)
@@ -189,7 +206,7 @@ class _Tries:
         if not problem.retry or self._sent >= self._call.max_tries:
             return None
         wait = backoff.delay(policy, self._sent, shared.random)
-        if problem.after is not None:
+        if problem.after:  # "at once", or a date that is over, leaves it to us
             if problem.after > policy.backoff_cap:
                 return None
             # Never sooner than it asks, and not all clients at the same moment.
@@ -197,6 +214,11 @@ class _Tries:
         if shared.clock.now() + wait >= self._until or not shared.budget.spend():
             return None
         return wait
+
+    def _broke(self, error: errors.ProviderError) -> errors.ProviderError:
+        """The error of a stream that had begun."""
+        self._shared.metrics.broke(self._call.operation, _kind(error))
+        return self._told(error)
 
     def _told(self, error: errors.ProviderError) -> errors.ProviderError:
         """The error with all that is known of the call, and without keys."""

@@ -41,35 +41,45 @@ class ServerSentEvents:
     media_type: ClassVar[str] = "text/event-stream"
 
     def __init__(self) -> None:
-        self._buffer = b""
         self._pieces = _Pieces()
         self._started = False
+        self._after_cr = self._after_lf = False
 
     def feed(self, chunk: bytes) -> Iterator[Frame]:
         """The events that ``chunk`` completes; comments and empty ones are left out."""
-        if b"\n" not in chunk and b"\r" not in chunk and self._started:
+        if not self._started:
+            chunk = self._pieces.take(chunk)
+            if len(chunk) < 3 and b"\xef\xbb\xbf".startswith(chunk):
+                self._pieces.add(chunk)
+                return
+            chunk = chunk.removeprefix(b"\xef\xbb\xbf")
+            self._started = True
+        chunk = self._with_lf(chunk)
+        if not chunk:
+            return
+        ends = b"\n\n" in chunk or (self._after_lf and chunk.startswith(b"\n"))
+        self._after_lf = chunk.endswith(b"\n")
+        if not ends:
             self._pieces.add(chunk)
             return
-        buffer = self._buffer + self._pieces.take(chunk)
-        if not self._started:
-            if len(buffer) < 3 and b"\xef\xbb\xbf".startswith(buffer):
-                self._buffer = buffer
-                return
-            buffer = buffer.removeprefix(b"\xef\xbb\xbf")
-            self._started = True
-        if b"\r" in buffer:
-            # A CR that ends the chunk may be half of a CRLF.
-            held = b"\r" if buffer.endswith(b"\r") else b""
-            buffer = buffer[: len(buffer) - len(held)]
-            buffer = buffer.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        else:
-            held = b""
-        *blocks, rest = buffer.split(b"\n\n")
-        self._buffer = rest + held
+        *blocks, rest = self._pieces.take(chunk).split(b"\n\n")
+        # Three in a row are an end and an empty line, which the next end must not count again.
+        self._after_lf = rest.endswith(b"\n")
+        self._pieces.add(rest)
         for block in blocks:
             frame = _parse(block)
             if frame is not None:
                 yield frame
+
+    def _with_lf(self, chunk: bytes) -> bytes:
+        """The same with LF for CRLF and CR; a CR at the end counts at once, its LF not again."""
+        if self._after_cr and chunk:
+            chunk = chunk.removeprefix(b"\n")
+            self._after_cr = False
+        if b"\r" in chunk:
+            self._after_cr = chunk.endswith(b"\r")
+            chunk = chunk.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        return chunk
 
     def finish(self) -> Iterator[Frame]:
         """A last event that lacks its blank line."""

@@ -23,7 +23,8 @@ class OperationMetrics:
     sent: int = 0
     """Requests sent, each try counted."""
     errors: Mapping[str, int] = field(default_factory=dict)
-    """Calls that failed, by the name of the error; ``cancelled`` where the caller gave up."""
+    """Calls that failed, by the name of the error; ``cancelled`` where the caller gave up. Streams
+    that broke off after they had begun too."""
     latency: tuple[int, ...] = (0,) * (len(BOUNDS) + 1)
     """Calls by duration, queue and sleeps included: one count for each of :data:`BOUNDS`."""
     seconds: float = 0.0
@@ -66,6 +67,11 @@ class Metrics:
         """Count a call that was not."""
         with self._lock:
             self._ended(operation, seconds).errors[kind] += 1
+
+    def broke(self, operation: str, kind: str) -> None:
+        """Count the error of a stream that had begun: its call is counted already."""
+        with self._lock:
+            self._of(operation).errors[kind] += 1
 
     def spent(
         self, operation: str, input_tokens: int, output_tokens: int, cost_usd: float | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, TypeAlias
 
@@ -24,7 +24,9 @@ class FailureKind(StrEnum):
     TOO_LARGE = "too-large"
     """The answer is larger than the policy allows."""
     DECODING = "decoding"
-    """The answer's compression is broken."""
+    """The answer's compression is broken, or a stream's first piece is no event."""
+    UNSENDABLE = "unsendable"
+    """What was to be sent cannot be: a header, or a file that cannot be read."""
     EMPTY_STREAM = "empty-stream"
     """A stream ended before its first event."""
 
@@ -46,9 +48,11 @@ class Reply:
 
     status: int
     headers: httpx.Headers
-    body: bytes = b""
+    body: bytes = field(default=b"", repr=False)  # a server may echo keys
     stream: Any = None
     """A :class:`~pytest_accelerate.transport.streams.Stream` or its asynchronous kin, opened."""
+    attempts: int = 0
+    """How often the request was sent."""
 
 
 Outcome: TypeAlias = Reply | Failure

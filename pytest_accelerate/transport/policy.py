@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, fields
 
 
@@ -40,10 +41,17 @@ class Policy:
 
     def __post_init__(self) -> None:
         for spec in fields(self):
-            value = getattr(self, spec.name)
-            least = 1 if spec.name in _AT_LEAST_ONE else 0
-            if isinstance(value, bool) or not isinstance(value, (int, float)) or value < least:
-                raise ValueError(f"policy: {spec.name} cannot be {value!r}")
+            name, value = spec.name, getattr(self, spec.name)
+            least = 1 if name in _AT_LEAST_ONE else 0
+            whole = type(spec.default) is int
+            if not _is_number(value, whole) or value < least:
+                raise ValueError(f"policy: {name} cannot be {value!r}")
 
 
 _AT_LEAST_ONE = frozenset({"concurrency", "max_tries", "backoff_factor", "max_response_bytes"})
+
+
+def _is_number(value: object, whole: bool) -> bool:
+    if isinstance(value, bool) or not isinstance(value, int if whole else (int, float)):
+        return False
+    return math.isfinite(value)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import heapq
 import itertools
 import threading
+from collections import deque
 from collections.abc import Callable
 
 from pytest_accelerate.errors import ClientClosed, QueueFull
@@ -19,11 +20,11 @@ class Ticket:
 
     __slots__ = ("granted", "over", "wake")
 
-    def __init__(self) -> None:
+    def __init__(self, wake: Callable[[], None] | None = None) -> None:
         self.granted = False
         self.over = False
         """Whether it was given back, or its client closed."""
-        self.wake: Callable[[], None] | None = None
+        self.wake = wake
 
 
 class Slots:
@@ -34,9 +35,12 @@ class Slots:
         self._lock = threading.Lock()
         self._order = itertools.count()
         self._heap: list[tuple[int, int, Ticket]] = []
+        self._left: deque[Ticket] = deque()
+        self._to_wake: deque[Ticket] = deque()
         self._waiting = 0
         self._active = 0
-        self._closed = False
+        self.closed = False
+        """Whether nothing is granted any more."""
 
     @property
     def active(self) -> int:
@@ -59,57 +63,93 @@ class Slots:
             QueueFull: as many wait already as may.
             ClientClosed: there is nothing to wait for any more.
         """
-        ticket = Ticket()
-        with self._lock:
-            if self._closed:
-                raise ClientClosed("the client is closed")
-            if self._active < self._concurrency:
-                self._active += 1
-                ticket.granted = True
-                return ticket
-            if self._waiting >= self._bound:
-                raise QueueFull(
-                    f"{self._waiting} calls wait already for {self._concurrency} slots: "
-                    "send fewer at once, or give the client a policy with a larger queue_size"
-                )
-            ticket.wake = wake
-            self._waiting += 1
-            heapq.heappush(self._heap, (priority, next(self._order), ticket))
-            return ticket
+        ticket = Ticket(wake)
+        try:
+            with self._lock:
+                self._absorb()
+                self._place(ticket, priority)
+        finally:
+            self._settle()
+        return ticket
 
     def leave(self, ticket: Ticket) -> None:
-        """Give a slot back, or stop waiting for one; once is enough and more does no harm."""
-        with self._lock:
-            if ticket.over:
-                return
-            ticket.over = True
-            if not ticket.granted:
-                self._waiting -= 1  # it stays in the heap, and is passed over there
-                return
-            self._active -= 1
-            woken = self._grant_next()
-        if woken is not None and woken.wake is not None:
-            woken.wake()
+        """Give a slot back, or stop waiting for one; once is enough and more does no harm.
+
+        It never waits for a lock. The garbage collector, where it finds a stream that was dropped,
+        calls this in the middle of whatever its thread does, and that may be :meth:`take`.
+        """
+        self._left.append(ticket)
+        self._settle()
 
     def close(self) -> None:
         """Grant nothing any more, and wake all who wait."""
         with self._lock:
-            self._closed = True
-            woken = [ticket for _, _, ticket in self._heap if not ticket.over]
-            for ticket in woken:
-                ticket.over = True
+            self.closed = True
+            self._absorb()
+            for _, _, ticket in self._heap:
+                if not ticket.over:
+                    ticket.over = True
+                    self._to_wake.append(ticket)
             self._heap.clear()
             self._waiting = 0
-        for ticket in woken:
+        self._settle()
+
+    def _settle(self) -> None:
+        """Take in what was given back, and wake whom that helps."""
+        # Whoever holds the lock comes here when it is free again, so that nothing stays behind.
+        while self._left and self._lock.acquire(blocking=False):
+            try:
+                self._absorb()
+            finally:
+                self._lock.release()
+        while self._to_wake:
+            try:
+                ticket = self._to_wake.popleft()
+            except IndexError:  # another thread was quicker
+                return
             if ticket.wake is not None:
                 ticket.wake()
 
-    def _grant_next(self) -> Ticket | None:
-        while self._heap and not self._closed:
+    def _place(self, ticket: Ticket, priority: int) -> None:
+        if self.closed:
+            raise ClientClosed("the client is closed")
+        if self._active < self._concurrency:
+            self._active += 1
+            ticket.granted = True
+            return
+        if self._waiting >= self._bound:
+            raise QueueFull(
+                f"{self._waiting} calls wait already for {self._concurrency} slots: "
+                "send fewer at once, or give the client a policy with a larger queue_size"
+            )
+        self._waiting += 1
+        heapq.heappush(self._heap, (priority, next(self._order), ticket))
+
+    def _absorb(self) -> None:
+        while self._left:
+            ticket = self._left.popleft()
+            if ticket.over:
+                continue
+            ticket.over = True
+            if ticket.granted:
+                self._active -= 1
+                self._grant_next()
+            else:
+                self._waiting -= 1
+                self._forget_some()
+
+    def _grant_next(self) -> None:
+        while self._heap and not self.closed:
             _, _, ticket = heapq.heappop(self._heap)
             if not ticket.over:
                 ticket.granted = True
                 self._waiting -= 1
                 self._active += 1
-                return ticket
-        return None
+                self._to_wake.append(ticket)
+                return
+
+    def _forget_some(self) -> None:
+        """Those who gave up stay in the heap until they come up, but not without bound."""
+        if len(self._heap) > 2 * self._waiting + 64:
+            self._heap = [entry for entry in self._heap if not entry[2].over]
+            heapq.heapify(self._heap)

@@ -3,21 +3,30 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import weakref
-from collections.abc import Callable, Generator
+from collections.abc import AsyncIterator, Callable, Generator
 from typing import Any, TypeVar
 
 import httpx
 
 from pytest_accelerate import errors
+from pytest_accelerate.transport.classify import request_id
 from pytest_accelerate.transport.clock import Clock
 from pytest_accelerate.transport.events import StreamReader
 from pytest_accelerate.transport.exchange import Acquire, Send, Step
 from pytest_accelerate.transport.outcome import Failure, FailureKind, Outcome, Reply
-from pytest_accelerate.transport.requests import TOO_LARGE, build, failure_of, in_band, streams
+from pytest_accelerate.transport.requests import (
+    TOO_LARGE,
+    build,
+    close_files,
+    failure_of,
+    is_plain,
+    streams,
+)
 from pytest_accelerate.transport.slots import Slots, Ticket
-from pytest_accelerate.transport.streams import Opened, OpenedAsyncStream
-from pytest_accelerate.transport.threads import checked
+from pytest_accelerate.transport.streams import Arrivals, OpenedAsyncStream
+from pytest_accelerate.transport.threads import checked, opened
 
 R = TypeVar("R")
 Loop = asyncio.AbstractEventLoop
@@ -80,40 +89,55 @@ class TaskDriver:
 
     async def _send(self, step: Send) -> Outcome:
         now = self._clock.now()
+        request = None
         try:
+            request = build(step, now)
             async with asyncio.timeout(max(step.until - now, 0.001)):
-                response = await self._transport().handle_async_request(build(step, now))
+                response = await self._transport().handle_async_request(request)
                 if streams(step, response.status_code, response.headers):
                     return await self._open(step, response)
                 return await _read(step, response)
         except Exception as error:
             return failure_of(error)
+        finally:
+            if request is not None:
+                close_files(request)
 
     def _transport(self) -> httpx.AsyncBaseTransport:
         loop = asyncio.get_running_loop()
         transport = self._transports.get(loop)
         if transport is None:
+            self._forget_closed()
             transport = self._transports[loop] = self._make()
         return transport
 
+    def _forget_closed(self) -> None:
+        """Let go of what closed loops left behind: a transport keeps its own loop alive."""
+        for loop in list(self._transports):
+            if loop.is_closed():
+                self._transports.pop(loop, None)
+
     async def _open(self, step: Send, response: httpx.Response) -> Outcome:
-        assert step.call.streaming is not None
-        stream: OpenedAsyncStream[Any] = OpenedAsyncStream(
-            Opened(StreamReader(step.call.streaming)),
-            response.aiter_bytes(),
+        call, policy = step.call, step.policy
+        assert call.streaming is not None
+        stream = OpenedAsyncStream(
+            Arrivals(StreamReader(call.streaming), policy.max_response_bytes,
+                     request_id(response.headers)),
+            _chunks(response),
             response.aclose,
+            getattr(response.stream, "drop", _nothing),
             failure_of,
-            step.policy.stream_idle_timeout,
-        )
+            policy.stream_idle_timeout,
+        )  # fmt: skip
         try:
-            failure = await stream.prime()
+            await stream.prime()
+            outcome = opened(stream, response)
         except BaseException:
             await stream.aclose()
             raise
-        rejected = in_band(stream, response.headers) if failure is None else None
-        if failure is not None or rejected is not None:
+        if not isinstance(outcome, Reply) or outcome.stream is None:
             await stream.aclose()
-        return failure or rejected or Reply(response.status_code, response.headers, b"", stream)
+        return outcome
 
     async def aclose(self) -> None:
         """Close the connections of this event loop."""
@@ -124,14 +148,18 @@ class TaskDriver:
 
 def _wake(loop: Loop, granted: asyncio.Event) -> None:
     # Its own loop may be this one, another thread's, or closed since.
-    if not loop.is_closed():
+    with contextlib.suppress(RuntimeError):
         loop.call_soon_threadsafe(granted.set)
+
+
+def _nothing() -> None:
+    pass
 
 
 async def _read(step: Send, response: httpx.Response) -> Outcome:
     try:
         limit, size, chunks = step.policy.max_response_bytes, 0, []
-        async for chunk in response.aiter_bytes():
+        async for chunk in _chunks(response):
             size += len(chunk)
             if size > limit:
                 return Failure(FailureKind.TOO_LARGE, TOO_LARGE.format(limit))
@@ -139,3 +167,10 @@ async def _read(step: Send, response: httpx.Response) -> Outcome:
     finally:
         await response.aclose()
     return Reply(response.status_code, response.headers, b"".join(chunks))
+
+
+def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:
+    if is_plain(response):
+        assert isinstance(response.stream, httpx.AsyncByteStream)
+        return aiter(response.stream)
+    return response.aiter_bytes()

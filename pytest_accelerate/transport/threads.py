@@ -4,19 +4,29 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Generator, Iterator
+from functools import partial
 from typing import Any, TypeVar
 
 import httpx
 
 from pytest_accelerate import errors
+from pytest_accelerate.transport.classify import request_id
 from pytest_accelerate.transport.clock import Clock
 from pytest_accelerate.transport.events import StreamReader
 from pytest_accelerate.transport.exchange import Acquire, Send, Step
 from pytest_accelerate.transport.outcome import Failure, FailureKind, Outcome, Reply
 from pytest_accelerate.transport.pace import PACE
-from pytest_accelerate.transport.requests import TOO_LARGE, build, failure_of, in_band, streams
+from pytest_accelerate.transport.requests import (
+    TOO_LARGE,
+    build,
+    close_files,
+    failure_of,
+    in_band,
+    is_plain,
+    streams,
+)
 from pytest_accelerate.transport.slots import Slots, Ticket
-from pytest_accelerate.transport.streams import Opened, Stream
+from pytest_accelerate.transport.streams import Arrivals, Stream
 
 R = TypeVar("R")
 
@@ -69,8 +79,10 @@ class ThreadDriver:
     def _send(self, step: Send) -> Outcome:
         now = self._clock.now()
         PACE.start(max(step.until - now, 0.001))
+        request = None
         try:
-            response = self._transport.handle_request(build(step, now))
+            request = build(step, now)
+            response = self._transport.handle_request(request)
             if streams(step, response.status_code, response.headers):
                 return self._open(step, response)
             return _read(step, response)
@@ -78,24 +90,30 @@ class ThreadDriver:
             return failure_of(error)
         finally:
             PACE.stop()
+            if request is not None:
+                close_files(request)
 
     def _open(self, step: Send, response: httpx.Response) -> Outcome:
-        assert step.call.streaming is not None
+        call, policy = step.call, step.policy
+        assert call.streaming is not None
         stream: Stream[Any] = Stream(
-            Opened(StreamReader(step.call.streaming)),
-            _paced(response, step.policy.stream_idle_timeout),
+            Arrivals(StreamReader(call.streaming), policy.max_response_bytes,
+                     request_id(response.headers)),
+            partial(PACE.next, _chunks(response)),
             response.close,
+            getattr(response.stream, "drop", response.close),
             failure_of,
-        )
+            policy.stream_idle_timeout,
+        )  # fmt: skip
         try:
-            failure = stream.prime()
+            stream.prime()
+            outcome = opened(stream, response)
         except BaseException:
             stream.close()
             raise
-        rejected = in_band(stream, response.headers) if failure is None else None
-        if failure is not None or rejected is not None:
+        if not isinstance(outcome, Reply) or outcome.stream is None:
             stream.close()
-        return failure or rejected or Reply(response.status_code, response.headers, b"", stream)
+        return outcome
 
 
 def checked(slots: Slots, ticket: Ticket, in_time: bool) -> Ticket:
@@ -115,10 +133,20 @@ def checked(slots: Slots, ticket: Ticket, in_time: bool) -> Ticket:
     )
 
 
+def opened(stream: Any, response: httpx.Response) -> Outcome:
+    """What a stream is whose first event has arrived, or that broke off before."""
+    arrivals = stream.arrivals
+    return (
+        arrivals.empty_failure
+        or in_band(arrivals.first_failure, response.headers)
+        or Reply(response.status_code, response.headers, b"", stream)
+    )
+
+
 def _read(step: Send, response: httpx.Response) -> Outcome:
     try:
         limit, size, chunks = step.policy.max_response_bytes, 0, []
-        for chunk in response.iter_bytes():
+        for chunk in _chunks(response):
             size += len(chunk)
             if size > limit:
                 return Failure(FailureKind.TOO_LARGE, TOO_LARGE.format(limit))
@@ -129,15 +157,8 @@ def _read(step: Send, response: httpx.Response) -> Outcome:
     return Reply(response.status_code, response.headers, b"".join(chunks))
 
 
-def _paced(response: httpx.Response, idle: float) -> Iterator[bytes]:
-    """The chunks of a stream: the first by the call's pace, the others each within ``idle``."""
-    chunks = response.iter_bytes()
-    while True:
-        PACE.wait_at_most(idle)
-        try:
-            chunk = next(chunks, None)
-        finally:
-            PACE.wait_at_most(None)
-        if chunk is None:
-            return
-        yield chunk
+def _chunks(response: httpx.Response) -> Iterator[bytes]:
+    if is_plain(response):
+        assert isinstance(response.stream, httpx.SyncByteStream)
+        return iter(response.stream)
+    return response.iter_bytes()

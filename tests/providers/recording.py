@@ -93,11 +93,14 @@ class RecordingServer:
                 self.rfile.readline()
                 return body
 
-            do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = do_HEAD = answer
+            # The names that http.server looks for.
+            do_GET = do_POST = do_DELETE = do_PUT = do_PATCH = do_HEAD = answer  # noqa: N815
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         self._server.daemon_threads = True
-        self._thread = threading.Thread(target=self._server.serve_forever, daemon=True)
+        self._thread = threading.Thread(
+            target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True
+        )
         self._thread.start()
         self.url = f"http://127.0.0.1:{self._server.server_port}"
         return self
