@@ -7,13 +7,14 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 
-from pytest_accelerate.commands import diff, discover, doctor, init, render
+from pytest_accelerate.commands import credentials, diff, discover, doctor, init, render
 from pytest_accelerate.errors import AccelerateError
 
 COMMANDS = {
     "render": render,
     "discover": discover,
     "doctor": doctor,
+    "credentials": credentials,
     "init": init,
     "diff": diff,
 }

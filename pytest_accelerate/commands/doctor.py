@@ -4,27 +4,18 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from importlib import metadata
-from pathlib import Path
 from typing import Any
 
 from packaging.requirements import Requirement
 
 from pytest_accelerate import environment, installation
 from pytest_accelerate import hardware as registry
-from pytest_accelerate.errors import AccelerateError
-
-CREDENTIALS = (
-    "OPENAI_API_KEY",
-    "ANTHROPIC_API_KEY",
-    "GROQ_API_KEY",
-    "GOOGLE_API_KEY",
-    "HF_API_TOKEN",
-)
-SHARED_CREDENTIALS = "~/.ipfs_api_credentials"
+from pytest_accelerate.commands.accounts import Account, accounts
+from pytest_accelerate.errors import AccelerateError, UnsafeCredentials
+from pytest_accelerate.transport import credentials
 
 
 @dataclass(frozen=True)
@@ -37,7 +28,7 @@ class Report:
     present: tuple[str, ...]
     """Hardware that models can run on here."""
     credentials: Mapping[str, str]
-    """Variable, and where it is set; never its value."""
+    """Account, and where its key is set; never the key."""
     broken: tuple[str, ...] = field(default=())
 
 
@@ -65,35 +56,29 @@ def examine() -> Report:
             for name, state in found.items()
         },
         present=tuple(name for name, state in found.items() if state.available),
-        credentials={name: _source(name) for name in CREDENTIALS},
+        credentials={account.name: _source(account) for account in accounts()},
         broken=tuple(_broken()),
     )
 
 
-def _source(name: str) -> str:
-    if os.environ.get(name):
-        return "set in the environment"
-    for path in (Path(".env"), Path(SHARED_CREDENTIALS).expanduser()):
-        if _defines(path, name):
-            return f"set in {path if path.name == '.env' else SHARED_CREDENTIALS}"
-    return "not set"
-
-
-def _defines(path: Path, name: str) -> bool:
+def _source(account: Account) -> str:
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
-    except OSError:
-        return False
-    assignments = (line.strip().removeprefix("export ").partition("=") for line in lines)
-    return any(key.strip() == name and value.strip() for key, _, value in assignments)
+        found = credentials.find(account.credential)
+    except UnsafeCredentials as error:
+        return error.message
+    if found.source:
+        return f"{found.variable} in {found.source}"
+    names = " or ".join(account.credential.variables)
+    return f"{names} is not set" + ("" if account.credential.required else ", and need not be")
 
 
 def _broken() -> list[str]:
     problems = []
-    try:
-        installation.check()
-    except AccelerateError as error:
-        problems.append(str(error))
+    for check in (installation.check, credentials.check_files):
+        try:
+            check()
+        except AccelerateError as error:
+            problems.append(str(error))
     problems += _unmet_requirements()
     return problems
 

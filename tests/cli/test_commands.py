@@ -90,19 +90,55 @@ def test_doctor_names_credentials_and_never_shows_them(
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.setenv("OPENAI_API_KEY", "canary-one")
     (tmp_path / ".env").write_text("export GROQ_API_KEY=canary-two\n")
-    (tmp_path / ".ipfs_api_credentials").write_text("ANTHROPIC_API_KEY = canary-three\n")
+    shared = tmp_path / ".ipfs_api_credentials"
+    shared.write_text("ANTHROPIC_API_KEY = canary-three\n")
+    shared.chmod(0o600)
     monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
     assert main(["doctor"]) == 0
     text = capsys.readouterr().out
     assert main(["doctor", "--json"]) == 0
     data = json.loads(capsys.readouterr().out)
     assert "canary" not in text + json.dumps(data)
-    assert data["credentials"]["OPENAI_API_KEY"] == "set in the environment"
-    assert data["credentials"]["GROQ_API_KEY"] == "set in .env"
-    assert data["credentials"]["ANTHROPIC_API_KEY"] == "set in ~/.ipfs_api_credentials"
-    assert data["credentials"]["GOOGLE_API_KEY"] == "not set"
+    assert data["credentials"]["openai"] == "OPENAI_API_KEY in environment"
+    assert data["credentials"]["groq"] == "GROQ_API_KEY in .env"
+    assert data["credentials"]["claude"] == "ANTHROPIC_API_KEY in ~/.ipfs_api_credentials"
+    assert data["credentials"]["gemini"].startswith("GOOGLE_API_KEY")
+    assert data["credentials"]["gemini"].endswith("is not set")
     assert "+ cpu" in text
     assert "nothing is broken" in text
+
+
+def test_doctor_names_a_file_of_keys_that_others_can_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Such a file is broken, with the command that mends it, and its keys are not used."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    shared = tmp_path / ".ipfs_api_credentials"
+    shared.write_text("ANTHROPIC_API_KEY=canary-three\n")
+    shared.chmod(0o644)
+    assert main(["doctor"]) == 1
+    text = capsys.readouterr().out
+    assert f"chmod 600 {shared}" in text
+    assert "canary" not in text
+
+
+def test_the_template_names_every_key_and_is_for_its_owner_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """What is written is what is printed, mode 600, and never replaces a file that is there."""
+    monkeypatch.setenv("HOME", str(tmp_path))
+    assert main(["credentials", "template"]) == 0
+    text = capsys.readouterr().out
+    for name in ("OPENAI", "ANTHROPIC", "GROQ", "GOOGLE"):
+        assert f"\n{name}_API_KEY=\n" in text
+    assert "\nHF_API_TOKEN=\n" in text
+    assert main(["credentials", "template", "--write"]) == 0
+    path = tmp_path / ".ipfs_api_credentials"
+    assert path.read_text() == text
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert main(["credentials", "template", "--write"]) == 2
+    assert "is there already" in capsys.readouterr().err
 
 
 def test_doctor_tells_what_is_broken(
