@@ -7,19 +7,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pytest_accelerate.cells import (
-    CellSettings,
-    Measures,
-    ModelCell,
-    Result,
-    Stage,
-    StageResult,
-    Verdict,
-)
-from pytest_accelerate.errors import AccelerateError
-
 if TYPE_CHECKING:
+    from pytest_accelerate.cells import (
+        CellSettings,
+        Measures,
+        ModelCell,
+        Result,
+        Stage,
+        StageResult,
+        Verdict,
+    )
     from pytest_accelerate.endpoint import Endpoint, EndpointOutput, Endpoints, endpoints
+    from pytest_accelerate.errors import AccelerateError
     from pytest_accelerate.stages import run_cell
 
 __all__ = [
@@ -39,7 +38,10 @@ __all__ = [
 ]
 
 # Imported at first use: pytest imports this package in suites that never touch it.
+_CELLS = ("CellSettings", "Measures", "ModelCell", "Result", "Stage", "StageResult", "Verdict")
 _LAZY = {
+    **dict.fromkeys(_CELLS, "pytest_accelerate.cells"),
+    "AccelerateError": "pytest_accelerate.errors",
     "Endpoint": "pytest_accelerate.endpoint",
     "EndpointOutput": "pytest_accelerate.endpoint",
     "Endpoints": "pytest_accelerate.endpoint",

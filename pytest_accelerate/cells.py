@@ -1,18 +1,43 @@
 """The vocabulary: cells, stages, verdicts and results, as data.
 
-This module imports nothing of the project and nothing beyond the standard library, so every
-process of a run (controller, worker, fork server, cell) can exchange these values.
+This module imports of the project its names alone, and nothing beyond the standard library, so
+every process of a run (controller, worker, fork server, cell) can exchange these values.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import shlex
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Any, ClassVar, TypeAlias
+
+from pytest_accelerate.vocabulary import MODES, PRECISIONS, WEIGHTS
+
+__all__ = [
+    "GREEN",
+    "JSON",
+    "LIVE_STAGES",
+    "MODEL_STAGES",
+    "MODES",
+    "PRECISIONS",
+    "PROVIDER_STAGES",
+    "SCHEMA",
+    "WEIGHTS",
+    "WRITING_EFFECTS",
+    "Cell",
+    "CellSettings",
+    "Measures",
+    "ModelCell",
+    "ProviderCell",
+    "Result",
+    "Stage",
+    "StageResult",
+    "Verdict",
+]
 
 SCHEMA = 1
 """Version of the result line; raised when the meaning of a field changes."""
@@ -48,24 +73,59 @@ GREEN = frozenset({Verdict.PASS, Verdict.COVERED, Verdict.SKIP})
 
 
 class Stage(StrEnum):
-    """A step of a cell, in funnel order."""
+    """A step of a cell, in funnel order: those of a model, then those of a provider's operation."""
 
     CONSTRUCT = "construct"
     LOAD = "load"
     RUN = "run"
     AGREE = "agree"
 
+    REQUEST = "request"
+    """The call sends what the API's reference says."""
+    RESPONSE = "response"
+    """The answer is read, and is of its type."""
+    STREAM = "stream"
+    """Every event is read, and together they are the answer without streaming."""
+    RETRY = "retry"
+    RATE_LIMIT = "rate-limit"
+    TIMEOUT = "timeout"
+    AUTH = "auth"
+    CANCEL = "cancel"
+
 
 MODEL_STAGES: tuple[Stage, ...] = (Stage.CONSTRUCT, Stage.LOAD, Stage.RUN, Stage.AGREE)
 
-PRECISIONS: tuple[str, ...] = ("fp32", "fp16", "bf16", "int8", "int4")
+LIVE_STAGES: tuple[Stage, ...] = (Stage.REQUEST, Stage.RESPONSE, Stage.STREAM)
+"""What can be asked of a real API without harm."""
 
-WEIGHTS: tuple[str, ...] = ("tiny", "published", "pretrained")
+PROVIDER_STAGES: tuple[Stage, ...] = (
+    *LIVE_STAGES,
+    Stage.RETRY,
+    Stage.RATE_LIMIT,
+    Stage.TIMEOUT,
+    Stage.AUTH,
+    Stage.CANCEL,
+)
 
 
-@dataclass(frozen=True, order=True)
-class ModelCell:
+@functools.total_ordering
+class _Ordered:
+    """One order over cells of both kinds: those of models first, each by its fields."""
+
+    _rank: ClassVar[int]
+
+    def _place(self) -> tuple[object, ...]:
+        return (self._rank, *vars(self).values())
+
+    def __lt__(self, other: object) -> bool:
+        return self._place() < other._place() if isinstance(other, _Ordered) else NotImplemented
+
+
+@dataclass(frozen=True)
+class ModelCell(_Ordered):
     """One square of the model half of the matrix, and one pytest item."""
+
+    _rank = 0
 
     model_type: str
     """A key of transformers' config registry, such as ``bert`` or ``xlm-roberta``."""
@@ -102,6 +162,61 @@ class ModelCell:
 
 
 @dataclass(frozen=True)
+class ProviderCell(_Ordered):
+    """One square of the provider half of the matrix, and one pytest item."""
+
+    _rank = 1
+
+    provider: str
+    """The name of a client class: ``openai``, ``claude``."""
+    operation: str
+    """One of its operations: ``chat``, ``files_upload``."""
+    mode: str
+    """Who answers, of :data:`MODES`: a ``mock``, or the ``live`` API."""
+
+    @property
+    def id(self) -> str:
+        """The parametrization id, ``openai-chat-mock``; :meth:`parse` reads it back."""
+        return f"{self.provider}-{self.operation}-{self.mode}"
+
+    @property
+    def implementation_type(self) -> str:
+        """``MOCK`` or ``REAL``: what a result of this cell says of where it comes from."""
+        return "MOCK" if self.mode == "mock" else "REAL"
+
+    def command(self, *, writes: bool = False) -> str:
+        """The shell command that runs this cell alone.
+
+        Args:
+            writes: whether the operation creates, spends or deletes, which a live run must be
+                told to do.
+        """
+        words = ["pytest", "api_tests", "--providers", self.provider, "-k", self.id]
+        if self.mode == "live":
+            words += ["--live-apis", "--live-writes"] if writes else ["--live-apis"]
+        return shlex.join(words)
+
+    @classmethod
+    def parse(cls, cell_id: str) -> ProviderCell:
+        """Read an :attr:`id` from the right: operations and modes contain no ``-``.
+
+        Raises:
+            ValueError: if ``cell_id`` has fewer than three parts, or no mode at its end.
+        """
+        parts = cell_id.rsplit("-", 2)
+        if len(parts) != 3 or not all(parts) or parts[2] not in MODES:
+            raise ValueError(
+                f"{cell_id!r} is not a cell id of the form PROVIDER-OPERATION-MODE, "
+                f"with a mode of {', '.join(MODES)}"
+            )
+        return cls(*parts)
+
+
+Cell: TypeAlias = ModelCell | ProviderCell
+"""Any square of the matrix. Cells of both kinds sort together, those of models first."""
+
+
+@dataclass(frozen=True)
 class StageResult:
     """The outcome of one stage of one cell."""
 
@@ -123,7 +238,8 @@ class Measures:
     peak_memory_bytes: int | None = None
     """Increase over the process's own high-water mark at the start of the cell."""
     latency_seconds: float | None = None
-    """One forward pass, the fastest of the repetitions made after the first."""
+    """One forward pass, the fastest of the repetitions made after the first; or one call of a
+    provider's operation, without streaming."""
     latency_is_hint: bool = True
     """True when other cells ran at the same time: never news."""
     max_relative_error: float | None = None
@@ -154,25 +270,49 @@ class Measures:
     """Wall time from the request to the answer, everything included."""
     library_seconds: float | None = None
     """The part of ``cell_seconds`` spent in torch, transformers, OpenVINO: the stages."""
+    effect: str = ""
+    """What a provider's operation does there: ``read infer create spend delete``."""
+    requests: int | None = None
+    """Requests that all stages of a provider's cell sent, those sent again included."""
+    input_tokens: int | None = None
+    """Tokens of all requests, as the provider itself counts them."""
+    output_tokens: int | None = None
+    cost_usd: float | None = None
+    """What all requests cost, in USD; ``None`` where the price is not known, never 0 for that."""
+
+
+WRITING_EFFECTS = frozenset({"create", "spend", "delete"})
+"""The effects that a live run must be told to have, with ``--live-writes``."""
 
 
 @dataclass(frozen=True)
 class Result:
     """The record of one cell."""
 
-    cell: ModelCell
+    cell: Cell
     verdict: Verdict
     stages: tuple[StageResult, ...] = ()
     measures: Measures = field(default_factory=Measures)
     reason: str = ""
     """One line: why the verdict is not ``pass``, or by what it is covered."""
 
+    def __post_init__(self) -> None:
+        if isinstance(self.cell, ProviderCell):
+            said, true = self.measures.implementation_type, self.cell.implementation_type
+            if said not in ("", true):
+                raise ValueError(f"{self.cell.id} is {true}, and its result says {said}")
+
+    @property
+    def command(self) -> str:
+        """The shell command that runs this cell alone again."""
+        if isinstance(self.cell, ProviderCell):
+            return self.cell.command(writes=self.measures.effect in WRITING_EFFECTS)
+        return self.cell.command(self.measures.weights or "tiny")
+
     def to_json(self) -> dict[str, Any]:
         """The cell's part of a result line; the store adds ``schema`` and ``run``."""
         return {
-            "model_type": self.cell.model_type,
-            "hardware": self.cell.hardware,
-            "precision": self.cell.precision,
+            **dataclasses.asdict(self.cell),
             "verdict": str(self.verdict),
             "reason": self.reason,
             "stages": [
@@ -190,7 +330,7 @@ class Result:
             KeyError, ValueError, TypeError: if ``data`` is not such a record.
         """
         return cls(
-            cell=ModelCell(data["model_type"], data["hardware"], data["precision"]),
+            cell=_cell(data),
             verdict=Verdict(data["verdict"]),
             reason=data.get("reason", ""),
             stages=tuple(
@@ -232,6 +372,14 @@ class CellSettings:
     """(name, ``"package.module:Class"``) of hardware added from outside."""
     recipe_modules: tuple[str, ...] = ()
     """Importable modules with ``RECIPES``, added from outside."""
+
+
+def _cell(data: Mapping[str, Any]) -> Cell:
+    if "provider" not in data:
+        return ModelCell(data["model_type"], data["hardware"], data["precision"])
+    if data["mode"] not in MODES:
+        raise ValueError(f"mode {data['mode']!r} is none of {', '.join(MODES)}")
+    return ProviderCell(data["provider"], data["operation"], data["mode"])
 
 
 def _without_defaults(record: Any, keep: tuple[str, ...] = ()) -> dict[str, Any]:

@@ -2,54 +2,43 @@
 
 from __future__ import annotations
 
-import json
 import time
-from dataclasses import dataclass
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from pytest_accelerate.cells import Result
+from pytest_accelerate.envelope import Envelope
 from pytest_accelerate.session import AccelerateSession
-from pytest_accelerate.verification import PROPERTY
+from pytest_accelerate.vocabulary import PROPERTY
 
 if TYPE_CHECKING:
     from pytest_accelerate.matrix.store import Run, RunWriter
 
 
-@dataclass(frozen=True)
-class _Envelope:
-    """What an item's report says of its cell."""
-
-    result: Result
-    planned: int
-    """Cells that this run collected, before any were deselected."""
-    replayed: bool
-    """Taken from the run that is being resumed: it stands in the file already."""
-
-
 class Recorder:
-    """Writes one run; made in the controller alone. Writes nothing before the first result."""
+    """Writes one run; made in the controller alone, for the first result."""
 
-    def __init__(self, session: AccelerateSession) -> None:
+    def __init__(self, session: AccelerateSession, started: float) -> None:
         self._session = session
         self._writer: RunWriter | None = None
-        self._started = time.monotonic()
+        self._started = started
         self._results: list[Result] = []
         self._planned = 0
+        self._models = 0
         self._summary: list[str] = []
 
     def take(self, report: pytest.TestReport) -> None:
-        """Write the result that a ``call`` report carries, if it carries one."""
-        if report.when != "call":
-            return
+        """Write the result that a ``call`` report carries."""
         for name, value in report.user_properties:
             if name == PROPERTY:
-                self._record(_read(str(value)))
+                self._record(Envelope.loads(str(value)))
 
-    def _record(self, envelope: _Envelope) -> None:
+    def _record(self, envelope: Envelope) -> None:
         self._planned = max(self._planned, envelope.planned)
+        self._models = max(self._models, envelope.models)
         self._results.append(envelope.result)
         if not envelope.replayed:
             self._open().write(envelope.result)
@@ -58,11 +47,14 @@ class Recorder:
         from pytest_accelerate.matrix.store import RunWriter
 
         if self._writer is None:
-            plan, results = self._session.plan, self._session.options.matrix_dir / "results"
-            if plan.resumed is not None:
-                self._writer = RunWriter.resume(Path(plan.resumed))
+            options = self._session.options
+            # The plan looks for hardware, which a run of providers alone does not need.
+            resumed = self._session.plan.resumed if options.resume and self._models else None
+            if resumed is not None:
+                self._writer = RunWriter.resume(Path(resumed))
             else:
-                self._writer = RunWriter(results, describe_run(self._session, self._planned))
+                run = describe_run(self._session, self._planned, self._models)
+                self._writer = RunWriter(options.matrix_dir / "results", run)
         return self._writer
 
     @property
@@ -100,37 +92,56 @@ class Recorder:
         reporter.section("pytest-accelerate")
         for line in self._summary:
             reporter.line(line)
-        for name, reason in self._session.plan.missing.items():
+        missing = self._session.plan.missing if self._models else {}
+        for name, reason in missing.items():
             reporter.line(f"not run: hardware {name}: {reason}")
 
 
-def describe_run(session: AccelerateSession, planned: int) -> Run:
-    """The run's own record: its environment, and the options that shape verdicts."""
+def describe_run(session: AccelerateSession, planned: int, models: int | None = None) -> Run:
+    """The run's own record: its environment, and the options that shape verdicts.
+
+    Args:
+        session: this process's part of the run.
+        planned: cells that the run collected.
+        models: how many of them are of models, by default all; without any, no hardware is looked
+            for.
+    """
     from pytest_accelerate import environment
     from pytest_accelerate.matrix import store
 
+    models = planned if models is None else models
+    has_models, has_providers = models > 0 or planned == 0, planned > models
     options = session.options
+    asked: dict[str, Any] = {
+        # A file of names is told by its name alone: its folder is this machine's business.
+        "models": [_published(name) for name in options.models],
+        "precision": list(options.precisions),
+        "weights": options.weights,
+        "executor": options.executor,
+        "cell_timeout": options.cell_timeout,
+        "cell_memory": options.cell_memory,
+    }
+    if has_models:
+        asked["hardware"] = list(session.plan.hardware)
+    if options.providers:
+        asked["providers"] = list(options.providers)
     return store.Run.begin(
         environment=environment.collect(),
-        options={
-            "hardware": list(session.plan.hardware),
-            # A file of names is told by its name alone: its folder is this machine's business.
-            "models": [_published(name) for name in options.models],
-            "precision": list(options.precisions),
-            "weights": options.weights,
-            "executor": options.executor,
-            "cell_timeout": options.cell_timeout,
-            "cell_memory": options.cell_memory,
-        },
+        options=asked,
         collected=planned,
-        listed=[kind.name for kind in session.model_types],
+        listed=[kind.name for kind in session.model_types] if has_models else (),
+        operations=list(_operations()) if has_providers else (),
     )
+
+
+def _operations() -> Iterator[str]:
+    """All operations that there are, selected or not: ``openai-chat``."""
+    from pytest_accelerate import providers
+
+    for name in providers.names():
+        for operation in providers.provider_class(name).operations():
+            yield f"{name}-{operation}"
 
 
 def _published(pattern: str) -> str:
     return f"@{Path(pattern[1:]).name}" if pattern.startswith("@") else pattern
-
-
-def _read(text: str) -> _Envelope:
-    data = json.loads(text)
-    return _Envelope(Result.from_json(data["result"]), data["planned"], data["replayed"])

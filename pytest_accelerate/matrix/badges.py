@@ -1,13 +1,18 @@
-"""Badges: an SVG of our own drawing, and the JSON of shields.io's endpoint, per column and whole.
+"""Badges: an SVG of our own drawing, and the JSON of shields.io's endpoint.
 
-They say how many of the cells *that count* pass: cells that are covered by another, skipped or were
-not run say nothing of a backend and are left out of both numbers.
+There is one for each column of the models and one for all of them, one for each provider and one
+for all of them. They say how many of the cells *that count* pass: cells that are covered by
+another, skipped or were not run say nothing of a backend and are left out of both numbers.
+
+Mocks and live APIs are never added up: a provider's badge has a number for each, with its word, and
+is green only where live calls passed.
 """
 
 from __future__ import annotations
 
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
@@ -23,6 +28,7 @@ _HEX = {
     "yellowgreen": "#7d801a",
     "yellow": "#946f0a",
     "orange": "#b45a12",
+    "blue": "#2b6cb0",
     "lightgrey": "#70757b",
 }
 """Dark enough for white text: 4.5 to 1 at least."""
@@ -42,11 +48,27 @@ class Badge:
     @classmethod
     def of(cls, label: str, tally: Tally) -> Badge:
         """A badge that says how many of the cells that count pass."""
-        percent = tally.percent
-        if percent is None:
+        if tally.percent is None:
             return cls(label, "no results", "lightgrey")
-        color = next((color for bound, color in _COLORS if percent >= bound), "orange")
-        return cls(label, f"{tally.passed} / {tally.counted} pass", color)
+        return cls(label, f"{tally.passed} / {tally.counted} pass", _color(tally.percent))
+
+    @classmethod
+    def of_modes(cls, label: str, tallies: Mapping[str, Tally]) -> Badge:
+        """A badge that says it for each mode apart: ``mock 28 / 28, live 3 / 3 pass``.
+
+        It is as good as the worst of them, and blue where that is good and none of it is live.
+        """
+        counted = {mode: tally for mode, tally in tallies.items() if tally.counted}
+        if not counted:
+            return cls(label, "no results", "lightgrey")
+        said = ", ".join(
+            f"{mode} {tally.passed} / {tally.counted}" for mode, tally in counted.items()
+        )
+        worst = min(tally.percent or 0.0 for tally in counted.values())
+        color = _color(worst)
+        if set(counted) == {"mock"} and color in ("brightgreen", "green"):
+            color = "blue"
+        return cls(label, f"{said} pass", color)
 
     def json(self) -> str:
         """The answer of a shields.io endpoint."""
@@ -73,7 +95,9 @@ class Badge:
 
 
 def write(matrix: Matrix, folder: Path) -> tuple[Path, ...]:
-    """Write a ``.svg`` and a ``.json`` for every column, and ``all`` for the whole.
+    """Write a ``.svg`` and a ``.json`` of each badge.
+
+    ``all`` is that of the models, ``apis`` that of the providers; a half without results has none.
 
     Returns:
         The paths written.
@@ -81,17 +105,38 @@ def write(matrix: Matrix, folder: Path) -> tuple[Path, ...]:
     Raises:
         UnwritableMatrix: the file system refuses.
     """
+    written = []
+    for name, badge in {**_of_models(matrix), **_of_providers(matrix)}.items():
+        for suffix, text in (("svg", badge.svg()), ("json", badge.json())):
+            written.append(folder / f"{name}.{suffix}")
+            write_whole(written[-1], text)
+    return tuple(written)
+
+
+def _of_models(matrix: Matrix) -> dict[str, Badge]:
+    if matrix.apis and not matrix.models:
+        return {}
     badges = {"all": Badge.of("models", matrix.tally())}
     for column in matrix.columns:
         plain = column.precision == "fp32"
         label = column.hardware if plain else f"{column.hardware} {column.precision}"
         badges[file_name(column.name)] = Badge.of(label, matrix.tally(column))
-    written = []
-    for name, badge in badges.items():
-        for suffix, text in (("svg", badge.svg()), ("json", badge.json())):
-            written.append(folder / f"{name}.{suffix}")
-            write_whole(written[-1], text)
-    return tuple(written)
+    return badges
+
+
+def _of_providers(matrix: Matrix) -> dict[str, Badge]:
+    if not matrix.apis:
+        return {}
+    badges = {}
+    for name, provider in {"APIs": None, **{each: each for each in matrix.providers}}.items():
+        tallies = {mode: matrix.tally_apis(mode, provider) for mode in matrix.modes}
+        file = "apis" if provider is None else file_name(f"provider-{provider}")
+        badges[file] = Badge.of_modes(name, tallies)
+    return badges
+
+
+def _color(percent: float) -> str:
+    return next((color for bound, color in _COLORS if percent >= bound), "orange")
 
 
 def file_name(column: str) -> str:

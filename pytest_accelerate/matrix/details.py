@@ -5,9 +5,10 @@ from __future__ import annotations
 import base64
 import gzip
 import json
+from dataclasses import replace
 from typing import Any
 
-from pytest_accelerate.cells import ModelCell
+from pytest_accelerate.cells import Cell, ModelCell, ProviderCell
 from pytest_accelerate.matrix import figures
 from pytest_accelerate.matrix.merge import Entry, Matrix
 from pytest_accelerate.matrix.store import Run
@@ -29,7 +30,12 @@ def block(matrix: Matrix) -> str:
          for column in matrix.columns]
         for name in matrix.model_types
     ]  # fmt: skip
-    data = {"runs": [environment(run) for run in matrix.runs], "rows": rows}
+    apis = [
+        [_cell(matrix, ProviderCell(row.provider, row.name, mode), runs) for mode in matrix.modes]
+        for row in matrix.operations
+    ]
+    environments = [environment(run) for run in matrix.runs]
+    data = {"runs": environments, "rows": rows, "apis": apis}
     text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     # mtime=0: the same results give the same page.
     packed = gzip.compress(text.encode("utf-8"), compresslevel=9, mtime=0)
@@ -38,9 +44,10 @@ def block(matrix: Matrix) -> str:
 
 def command(entry: Entry) -> str:
     """The shell command that runs this cell alone again."""
-    weights = entry.result.measures.weights or entry.run.options.get("weights")
-    known = weights if isinstance(weights, str) and weights else "tiny"
-    return visible(entry.result.cell.command(known), 2 * NAME)
+    result, weights = entry.result, entry.run.options.get("weights")
+    if isinstance(weights, str) and not result.measures.weights:
+        result = replace(result, measures=replace(result.measures, weights=weights))
+    return visible(result.command, 2 * NAME)
 
 
 def environment(run: Run) -> list[tuple[str, str]]:
@@ -66,7 +73,7 @@ def _option(value: Any) -> str:
     return "" if value is None else value if isinstance(value, str) else json.dumps(value)
 
 
-def _cell(matrix: Matrix, cell: ModelCell, runs: dict[str, int]) -> dict[str, Any] | None:
+def _cell(matrix: Matrix, cell: Cell, runs: dict[str, int]) -> dict[str, Any] | None:
     entry = matrix.entries.get(cell)
     if entry is None:
         return None
@@ -79,7 +86,7 @@ def _cell(matrix: Matrix, cell: ModelCell, runs: dict[str, int]) -> dict[str, An
             for stage in result.stages
         ],
         "measures": [
-            [label, visible(figure, NAME)] for label, figure in figures.measures(result.measures)
+            [label, visible(figure, NAME)] for label, figure in figures.measures(result)
         ],
         "traceback": visible(
             "\n".join(stage.traceback for stage in result.stages if stage.traceback), TRACEBACK

@@ -1,9 +1,10 @@
 """What changed between two matrices, said only where it can be known.
 
-A cell is compared where both sides ran it with the same kind of weights. A model type has vanished
-when the new side's runs no longer knew of it, and is new when the old side's did not: that a run
-did not select it, or was cut short, is no news. Latencies are compared where both were taken with
-nothing else running, on like machines.
+A cell is compared where both sides ran it with the same kind of weights. A model type or a
+provider's operation has vanished when the new side's runs no longer knew of it, and is new when the
+old side's did not: that a run did not select it, or was cut short, is no news. Latencies of models
+are compared where both were taken with nothing else running, on like machines; those of providers
+are the network's. A mock is compared with a mock, and live with live.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from pytest_accelerate.cells import GREEN, ModelCell, Verdict
+from pytest_accelerate.cells import GREEN, Cell, ModelCell, Verdict
 from pytest_accelerate.errors import UsageError, nearest
 from pytest_accelerate.matrix.merge import Entry, Matrix, merge, merge_folder
 from pytest_accelerate.matrix.store import read_run, run_files
@@ -26,7 +27,7 @@ NOTICEABLE = 1.25
 class Change:
     """One cell that is not as it was."""
 
-    cell: ModelCell
+    cell: Cell
     old: Entry | None
     new: Entry | None
 
@@ -151,18 +152,12 @@ def describe(change: Change) -> str:
 
 def _presence(change: Change, old: Matrix, new: Matrix) -> str | None:
     """What it is that one side alone has the cell; ``None`` when both do."""
-    name = change.cell.model_type
-    was_listed, is_listed = _lists(old, name), _lists(new, name)
+    was_listed, is_listed = old.knows(change.cell), new.knows(change.cell)
     if change.new is None:
         return "vanished" if was_listed is not False and is_listed is False else "not compared"
     if change.old is None:
         return "new" if was_listed is False and is_listed is not False else "not compared"
     return None
-
-
-def _lists(matrix: Matrix, model_type: str) -> bool | None:
-    """Whether the runs of one side knew of a model type; ``None`` where they did not tell."""
-    return model_type in matrix.listed if matrix.listed else None
 
 
 def _verdicts(change: Change) -> str:
@@ -179,12 +174,16 @@ def _verdicts(change: Change) -> str:
 
 
 def _weights(entry: Entry) -> object:
-    return entry.run.options.get("weights")
+    """What weights a model had; nothing for a provider."""
+    is_model = isinstance(entry.result.cell, ModelCell)
+    return entry.run.options.get("weights") if is_model else None
 
 
 def _pace(change: Change) -> str | None:
     assert change.old is not None
     assert change.new is not None
+    if not isinstance(change.cell, ModelCell):
+        return None
     before, after = _latency(change.old), _latency(change.new)
     if not before or not after or _machine(change.old) != _machine(change.new):
         return None

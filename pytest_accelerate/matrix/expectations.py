@@ -5,8 +5,11 @@
     [openvino-fp32]
     mra = { verdict = "unsupported", reason = "aten::histc has no translator" }
 
-A table a column, a line a model type, both sorted. A verdict that is not the expected one fails,
-an unexpected pass too: what was gained is not lost again unseen.
+    [provider-openai-live]
+    images_edit = { verdict = "error", reason = "the answer has no b64_json" }
+
+A table a column, a line a model type or an operation, both sorted. A verdict that is not the
+expected one fails, an unexpected pass too: what was gained is not lost again unseen.
 """
 
 from __future__ import annotations
@@ -19,16 +22,29 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pytest_accelerate.cells import GREEN, PRECISIONS, ModelCell, Result, Verdict
+from pytest_accelerate.cells import (
+    GREEN,
+    MODES,
+    PRECISIONS,
+    Cell,
+    ModelCell,
+    ProviderCell,
+    Result,
+    Verdict,
+)
 from pytest_accelerate.errors import MalformedFile
 from pytest_accelerate.matrix.files import write_whole
 from pytest_accelerate.matrix.text import one_line
 
 HEADER = """\
-# The cells known not to pass, by hardware and precision. A cell with another verdict than the one
-# here fails, and so does one that passes. Rewritten by: pytest --update-expectations
+# The cells known not to pass, by hardware and precision, or by provider and mode. A cell with
+# another verdict than the one here fails, and so does one that passes.
+# Rewritten by: pytest --update-expectations
 # A reason written by hand stays for as long as its verdict does; comments do not stay.
 """
+
+_PROVIDER = "provider-"
+"""Starts the name of a provider's table; no hardware has it, as hardware contains no ``-``."""
 
 _BARE_KEY = re.compile(r"[A-Za-z0-9_-]+")
 
@@ -45,9 +61,9 @@ class Expectation:
 class Expectations:
     """All cells known not to pass."""
 
-    cells: Mapping[ModelCell, Expectation] = field(default_factory=dict)
+    cells: Mapping[Cell, Expectation] = field(default_factory=dict)
 
-    def expected(self, cell: ModelCell) -> Expectation | None:
+    def expected(self, cell: Cell) -> Expectation | None:
         """What ``cell`` is known to come to; ``None`` where a green verdict is expected."""
         return self.cells.get(cell)
 
@@ -56,9 +72,9 @@ class Expectations:
 class Updated:
     """What an update changed, each sorted."""
 
-    added: tuple[ModelCell, ...] = ()
-    changed: tuple[ModelCell, ...] = ()
-    removed: tuple[ModelCell, ...] = ()
+    added: tuple[Cell, ...] = ()
+    changed: tuple[Cell, ...] = ()
+    removed: tuple[Cell, ...] = ()
 
     def __bool__(self) -> bool:
         return bool(self.added or self.changed or self.removed)
@@ -102,9 +118,9 @@ def update(path: Path, results: Iterable[Result]) -> Updated:
         UnwritableMatrix: the file system refuses.
     """
     cells = dict(load(path).cells)
-    added: set[ModelCell] = set()
-    changed: set[ModelCell] = set()
-    removed: set[ModelCell] = set()
+    added: set[Cell] = set()
+    changed: set[Cell] = set()
+    removed: set[Cell] = set()
     for result in results:
         cell, old = result.cell, cells.get(result.cell)
         if result.verdict is Verdict.NOT_RUN:
@@ -122,15 +138,15 @@ def update(path: Path, results: Iterable[Result]) -> Updated:
     return updated
 
 
-def dumps(cells: Mapping[ModelCell, Expectation]) -> str:
+def dumps(cells: Mapping[Cell, Expectation]) -> str:
     """The text of the file: one line a cell, sorted, so that a change reads well as a diff."""
     columns: dict[str, list[str]] = {}
     for cell, expectation in sorted(cells.items()):
+        table, name = _address(cell)
         fields = f"verdict = {_quoted(expectation.verdict)}"
         if expectation.reason:
             fields += f", reason = {_quoted(expectation.reason)}"
-        line = f"{_key(cell.model_type)} = {{ {fields} }}\n"
-        columns.setdefault(f"{cell.hardware}-{cell.precision}", []).append(line)
+        columns.setdefault(table, []).append(f"{_key(name)} = {{ {fields} }}\n")
     tables = (f"\n[{_key(name)}]\n{''.join(columns[name])}" for name in sorted(columns))
     return HEADER + "".join(tables)
 
@@ -143,18 +159,34 @@ class _MisplacedError(Exception):
         super().__init__(expected)
 
 
-def _cells(tables: Mapping[str, Any]) -> Iterator[tuple[ModelCell, Expectation]]:
+def _cells(tables: Mapping[str, Any]) -> Iterator[tuple[Cell, Expectation]]:
     for column, table in tables.items():
-        hardware, _, precision = column.rpartition("-")
-        if not hardware or precision not in PRECISIONS or not isinstance(table, dict):
+        if _cell(column, "") is None or not isinstance(table, dict):
             raise _MisplacedError(
                 f"expected a table named HARDWARE-PRECISION, such as [openvino-fp32], "
-                f"found {column!r}",
+                f"or provider-NAME-MODE, such as [provider-openai-mock], found {column!r}",
                 column,
             )
-        for model_type, value in table.items():
-            cell = ModelCell(model_type, hardware, precision)
-            yield cell, _expectation(value, column, model_type)
+        for name, value in table.items():
+            cell = _cell(column, name)
+            assert cell is not None
+            yield cell, _expectation(value, column, name)
+
+
+def _address(cell: Cell) -> tuple[str, str]:
+    """The table and the key of a cell's line."""
+    if isinstance(cell, ProviderCell):
+        return f"{_PROVIDER}{cell.provider}-{cell.mode}", cell.operation
+    return f"{cell.hardware}-{cell.precision}", cell.model_type
+
+
+def _cell(table: str, key: str) -> Cell | None:
+    """The cell of a line; ``None`` where a table cannot have this name."""
+    first, _, last = table.rpartition("-")
+    provider = first.removeprefix(_PROVIDER)
+    if provider != first:
+        return ProviderCell(provider, key, last) if provider and last in MODES else None
+    return ModelCell(key, first, last) if first and last in PRECISIONS else None
 
 
 def _expectation(value: Any, *keys: str) -> Expectation:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pytest_accelerate.cells import Measures, Result, Verdict
+from pytest_accelerate.cells import Measures, ModelCell, Result, Verdict
 from pytest_accelerate.matrix.text import one_line
 
 SYMBOLS: dict[Verdict, str] = {
@@ -25,8 +25,8 @@ _COMPARED = frozenset({Verdict.PASS, Verdict.PARTIAL, Verdict.INSENSITIVE, Verdi
 
 
 def beside(result: Result, limit: int = 60) -> str:
-    """What a cell shows beside its verdict: its error against the reference, or the reason."""
-    if result.verdict in _COMPARED:
+    """What a cell shows beside its verdict: a model's error, or the reason."""
+    if isinstance(result.cell, ModelCell) and result.verdict in _COMPARED:
         return error(result.measures.max_relative_error)
     # "covered by bert" stands beside the word "covered".
     return one_line(result.reason.removeprefix(f"{result.verdict} "), limit)
@@ -63,14 +63,34 @@ def size(value: int) -> str:
     return f"{amount:.0f} {unit}" if unit == "B" else f"{amount:.1f} {unit}"
 
 
-def measures(measured: Measures) -> list[tuple[str, str]]:
+def usd(value: float) -> str:
+    """``0.000120 USD``; less than a millionth is said so, and 0 is 0."""
+    if 0 < value < 1e-6:
+        return "under 0.000001 USD"
+    return f"{value:.6f} USD" if value else "0 USD"
+
+
+def measures(result: Result) -> list[tuple[str, str]]:
     """Everything that was measured of a cell, as labels and figures; what was not is left out."""
-    m = measured
+    of_kind = _of_a_model if isinstance(result.cell, ModelCell) else _of_an_operation
+    m = result.measures
+    pairs = (
+        *of_kind(m),
+        ("implementation", m.implementation_type),
+        ("device", m.device),
+        ("threads", f"{m.threads}" if m.threads is not None else ""),
+        ("time of the cell", seconds(m.cell_seconds) if m.cell_seconds is not None else ""),
+        ("of it in stages", seconds(m.library_seconds) if m.library_seconds is not None else ""),
+    )
+    return [(label, figure) for label, figure in pairs if figure]
+
+
+def _of_a_model(m: Measures) -> tuple[tuple[str, str], ...]:
     latency = ""
     if m.latency_seconds is not None:
         hint = " (a hint: other cells ran at the same time)" if m.latency_is_hint else ""
         latency = f"{seconds(m.latency_seconds)}{hint}"
-    pairs = (
+    return (
         ("max relative error", error(m.max_relative_error)),
         ("tolerance", f"{m.tolerance:g}" if m.tolerance is not None else ""),
         ("reference", m.reference),
@@ -85,10 +105,18 @@ def measures(measured: Measures) -> list[tuple[str, str]]:
         ("model class", m.model_class),
         ("weights", m.weights),
         ("path to the hardware", m.path),
-        ("implementation", m.implementation_type),
-        ("device", m.device),
-        ("threads", f"{m.threads}" if m.threads is not None else ""),
-        ("time of the cell", seconds(m.cell_seconds) if m.cell_seconds is not None else ""),
-        ("of it in stages", seconds(m.library_seconds) if m.library_seconds is not None else ""),
     )
-    return [(label, figure) for label, figure in pairs if figure]
+
+
+def _of_an_operation(m: Measures) -> tuple[tuple[str, str], ...]:
+    cost = "" if m.cost_usd is None else usd(m.cost_usd)
+    if not cost and m.requests and m.implementation_type == "REAL":
+        cost = "not known"
+    return (
+        ("effect", m.effect),
+        ("latency of one call", "" if m.latency_seconds is None else seconds(m.latency_seconds)),
+        ("requests sent", f"{m.requests:,}" if m.requests is not None else ""),
+        ("input tokens", f"{m.input_tokens:,}" if m.input_tokens is not None else ""),
+        ("output tokens", f"{m.output_tokens:,}" if m.output_tokens is not None else ""),
+        ("cost", cost),
+    )

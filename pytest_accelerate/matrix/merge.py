@@ -8,7 +8,15 @@ from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 
-from pytest_accelerate.cells import PRECISIONS, ModelCell, Result, Verdict
+from pytest_accelerate.cells import (
+    MODES,
+    PRECISIONS,
+    Cell,
+    ModelCell,
+    ProviderCell,
+    Result,
+    Verdict,
+)
 from pytest_accelerate.matrix.store import Run, RunRecord, read_run, run_files
 
 UNCOUNTED = frozenset({Verdict.COVERED, Verdict.SKIP, Verdict.NOT_RUN})
@@ -19,7 +27,7 @@ _HARDWARE_ORDER = ("cpu", "cuda", "mps", "xpu", "openvino")
 
 @dataclass(frozen=True)
 class Column:
-    """One column of the matrix: a hardware at a precision."""
+    """One column of the models' table: a hardware at a precision."""
 
     hardware: str
     precision: str
@@ -39,6 +47,19 @@ class Column:
             _rank(self.precision, PRECISIONS),
             self.precision,
         )
+
+
+@dataclass(frozen=True)
+class Operation:
+    """One row of the providers' table."""
+
+    provider: str
+    name: str
+
+    @property
+    def id(self) -> str:
+        """Such as ``openai-chat``: that of its cells, without the mode."""
+        return f"{self.provider}-{self.name}"
 
 
 @dataclass(frozen=True)
@@ -83,27 +104,68 @@ class Tally:
 class Matrix:
     """The newest result of every cell."""
 
-    entries: Mapping[ModelCell, Entry] = field(default_factory=dict)
+    entries: Mapping[Cell, Entry] = field(default_factory=dict)
     newest: Run | None = None
     """The run that started last."""
     lister: Run | None = None
     """The run that started last of those that told which model types there are."""
+    operations_lister: Run | None = None
+    """The run that started last of those that told which operations providers have."""
 
     @cached_property
-    def listed(self) -> frozenset[str]:
-        """The model types that there are, as far as the runs knew; empty where none told."""
+    def models(self) -> Mapping[ModelCell, Entry]:
+        """The half about models."""
+        return {cell: e for cell, e in self.entries.items() if isinstance(cell, ModelCell)}
+
+    @cached_property
+    def apis(self) -> Mapping[ProviderCell, Entry]:
+        """The half about providers."""
+        return {cell: e for cell, e in self.entries.items() if isinstance(cell, ProviderCell)}
+
+    def knows(self, cell: Cell) -> bool | None:
+        """Whether there is such a model type or operation; ``None`` where no run told."""
+        if isinstance(cell, ModelCell):
+            names, name = self._listed, cell.model_type
+        else:
+            names, name = self._operations, Operation(cell.provider, cell.operation).id
+        return name in names if names else None
+
+    @cached_property
+    def _listed(self) -> frozenset[str]:
         return frozenset(self.lister.listed if self.lister else ())
 
     @cached_property
+    def _operations(self) -> frozenset[str]:
+        lister = self.operations_lister
+        return frozenset(lister.operations if lister else ())
+
+    @cached_property
     def columns(self) -> tuple[Column, ...]:
-        """The columns, in the order in which they are shown."""
-        columns = {Column(cell.hardware, cell.precision) for cell in self.entries}
+        """The columns of the models' table, in the order in which they are shown."""
+        columns = {Column(cell.hardware, cell.precision) for cell in self.models}
         return tuple(sorted(columns, key=lambda column: column.order))
 
     @cached_property
     def model_types(self) -> tuple[str, ...]:
-        """The rows, in the order in which they are shown."""
-        return tuple(sorted({cell.model_type for cell in self.entries}, key=_alphabetical))
+        """The rows of the models' table, in the order in which they are shown."""
+        return tuple(sorted({cell.model_type for cell in self.models}, key=_alphabetical))
+
+    @cached_property
+    def modes(self) -> tuple[str, ...]:
+        """The columns of the providers' table, in the order in which they are shown."""
+        present = {cell.mode for cell in self.apis}
+        return tuple(mode for mode in MODES if mode in present)
+
+    @cached_property
+    def operations(self) -> tuple[Operation, ...]:
+        """The rows of the providers' table, in the order in which they are shown."""
+        rows = {Operation(cell.provider, cell.operation) for cell in self.apis}
+        return tuple(sorted(rows, key=lambda row: (row.provider, row.name)))
+
+    @cached_property
+    def providers(self) -> tuple[str, ...]:
+        """The providers that have results, in the order in which they are shown."""
+        return tuple(dict.fromkeys(row.provider for row in self.operations))
 
     @cached_property
     def runs(self) -> tuple[Run, ...]:
@@ -112,12 +174,20 @@ class Matrix:
         return tuple(runs[order] for order in sorted(runs, reverse=True))
 
     def tally(self, column: Column | None = None) -> Tally:
-        """Count the verdicts of one column, or of all."""
+        """Count the verdicts of one column of the models' table, or of all."""
         return tally(
             entry.result
-            for cell, entry in self.entries.items()
+            for cell, entry in self.models.items()
             if column is None
             or (cell.hardware, cell.precision) == (column.hardware, column.precision)
+        )
+
+    def tally_apis(self, mode: str, provider: str | None = None) -> Tally:
+        """Count the verdicts of one mode, of one provider or of all: modes are never added up."""
+        return tally(
+            entry.result
+            for cell, entry in self.apis.items()
+            if cell.mode == mode and provider in (None, cell.provider)
         )
 
 
@@ -134,17 +204,21 @@ def merge(records: Iterable[RunRecord], base: Matrix | None = None) -> Matrix:
     Merging a run twice changes nothing.
     """
     base = base or Matrix()
-    entries, newest, lister = dict(base.entries), base.newest, base.lister
+    entries, newest = dict(base.entries), base.newest
+    lister, operations_lister = base.lister, base.operations_lister
     for record in records:
         run = record.run
         newest = _later(newest, run)
         if run.listed:
             lister = _later(lister, run)
+        if run.operations:
+            operations_lister = _later(operations_lister, run)
         for cell, result in record.results.items():
             entry = Entry(result, run)
             if cell not in entries or _replaces(entry, entries[cell]):
                 entries[cell] = entry
-    return Matrix({cell: entries[cell] for cell in sorted(entries)}, newest, lister)
+    ordered = {cell: entries[cell] for cell in sorted(entries)}
+    return Matrix(ordered, newest, lister, operations_lister)
 
 
 def merge_folder(results_dir: Path) -> Matrix:

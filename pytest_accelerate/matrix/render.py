@@ -4,56 +4,21 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pytest_accelerate.cells import ModelCell, Verdict
-from pytest_accelerate.matrix import details, figures
+from pytest_accelerate.cells import Cell, ModelCell, Verdict
+from pytest_accelerate.matrix import api_page, details, figures, squares
 from pytest_accelerate.matrix.diff import Changes
-from pytest_accelerate.matrix.merge import UNCOUNTED, Column, Matrix, Tally
-from pytest_accelerate.matrix.text import one_line, visible
+from pytest_accelerate.matrix.merge import UNCOUNTED, Column, Matrix
+from pytest_accelerate.matrix.squares import News
+from pytest_accelerate.matrix.text import one_line
 
-_PACKAGES_IN_SHORT = ("torch", "transformers", "openvino")
-
-
-@dataclass(frozen=True)
-class _Square:
-    """One cell of the table."""
-
-    verdict: Verdict
-    symbol: str
-    figure: str
-    news: str
-    """``regressed``, ``fixed`` or ``changed``; empty for no news."""
-    said: str
-    """The news in words: ``was pass``, ``new``."""
-
-
-@dataclass(frozen=True)
-class _Segment:
-    """One verdict in a column's bar and legend."""
-
-    verdict: Verdict
-    symbol: str
-    count: int
-    start: int
-    """Cells left of it in the bar."""
-
-
-@dataclass(frozen=True)
-class _Card:
-    """The totals of one column."""
-
-    name: str
-    hardware: str
-    precision: str
-    device: str
-    tally: Tally
-    segments: tuple[_Segment, ...]
+_PACKAGES_OF_MODELS = ("torch", "transformers", "openvino")
+_PACKAGES_OF_APIS = ("httpx",)
 
 
 def render(matrix: Matrix, changes: Changes | None = None, since: str = "") -> str:
@@ -74,8 +39,10 @@ def render(matrix: Matrix, changes: Changes | None = None, since: str = "") -> s
     environment.filters["breakable"] = _breakable
     columns = [_shown(column) for column in matrix.columns]
     # No style attributes: the policy allows this one style sheet alone.
-    style = f"{_asset('page.css')}:root {{ --columns: {len(columns)}; }}\n"
+    counts = f"--columns: {len(columns)}; --modes: {len(matrix.modes)};"
+    style = f"{_asset('page.css')}:root {{ {counts} }}\n"
     script = _asset("page.js")
+    changed = squares.news_of(changes)
     news = [(kind, len(each)) for kind, each in changes.kinds() if each] if changes else []
     return environment.get_template(
         "index.html.j2"
@@ -86,69 +53,54 @@ def render(matrix: Matrix, changes: Changes | None = None, since: str = "") -> s
         script_hash=_hash(script),
         newest=matrix.newest,
         when=matrix.newest.started.replace("T", " ")[:16] if matrix.newest else "",
+        title=_title(matrix),
         versions=_versions(matrix),
         environments=[details.environment(run) for run in matrix.runs],
-        cards=[_card(matrix, column) for column in matrix.columns],
+        cards=[*(_card(matrix, column) for column in matrix.columns), *api_page.cards(matrix)],
+        with_models=bool(matrix.models) or not matrix.apis,
         columns=columns,
-        rows=list(_rows(matrix, changes)),
+        rows=list(_rows(matrix, changed)),
+        groups=list(api_page.groups(matrix, changed)),
+        operations=len(matrix.operations),
+        modes=matrix.modes,
+        modes_in_words=api_page.PLAIN,
         news=news,
         since=since,
-        chips=list(_chips(columns, news)),
+        chips=list(_chips(matrix, columns, news)),
         details=Markup(details.block(matrix)),  # base64
         symbols={str(verdict): symbol for verdict, symbol in figures.SYMBOLS.items()},
         uncounted=[str(verdict) for verdict in Verdict if verdict in UNCOUNTED],
     )
 
 
-def _rows(matrix: Matrix, changes: Changes | None) -> Iterator[tuple[str, list[_Square | None]]]:
-    news = _news(changes)
+def _title(matrix: Matrix) -> str:
+    if matrix.apis:
+        return "Compatibility matrix" if matrix.models else "API provider matrix"
+    return "Model compatibility matrix"
+
+
+def _rows(
+    matrix: Matrix, news: Mapping[Cell, News]
+) -> Iterator[tuple[str, list[squares.Square | None]]]:
     for name in matrix.model_types:
-        squares: list[_Square | None] = []
-        for column in matrix.columns:
-            cell = ModelCell(name, column.hardware, column.precision)
-            entry = matrix.entries.get(cell)
-            if entry is None:
-                squares.append(None)
-                continue
-            verdict = entry.result.verdict
-            kind, said = news.get(cell, ("", ""))
-            figure = figures.beside(entry.result)
-            squares.append(_Square(verdict, figures.SYMBOLS[verdict], figure, kind, said))
-        yield one_line(name, details.NAME), squares
+        cells = (ModelCell(name, column.hardware, column.precision) for column in matrix.columns)
+        yield one_line(name, details.NAME), [squares.square(matrix, cell, news) for cell in cells]
 
 
-def _news(changes: Changes | None) -> dict[ModelCell, tuple[str, str]]:
-    """The kind of change of each changed cell, and the words for it."""
-    news = {}
-    for kind, each in changes.kinds() if changes else ():
-        for change in each:
-            old = change.old if kind in ("regressed", "fixed", "changed") else None
-            news[change.cell] = kind, f"was {old.result.verdict}" if old else kind
-    return news
-
-
-def _card(matrix: Matrix, column: Column) -> _Card:
-    tally = matrix.tally(column)
-    segments, start = [], 0
-    for verdict, count in tally.verdicts.items():
-        segments.append(_Segment(verdict, figures.SYMBOLS[verdict], count, start))
-        start += count
-    devices = sorted(
-        {
-            entry.result.measures.device
-            for cell, entry in matrix.entries.items()
-            if (cell.hardware, cell.precision) == (column.hardware, column.precision)
-        }
-        - {""}
-    )
+def _card(matrix: Matrix, column: Column) -> squares.Card:
+    devices = {
+        entry.result.measures.device
+        for cell, entry in matrix.models.items()
+        if (cell.hardware, cell.precision) == (column.hardware, column.precision)
+    }
     shown = _shown(column)
-    return _Card(
-        shown.name,
-        shown.hardware,
-        shown.precision,
-        visible(", ".join(devices), details.NAME),
-        tally,
-        tuple(segments),
+    return squares.card(
+        name=shown.name,
+        title=shown.hardware,
+        subtitle=shown.precision,
+        passes="pass",
+        tally=matrix.tally(column),
+        note=", ".join(sorted(devices - {""})),
     )
 
 
@@ -161,20 +113,31 @@ def _versions(matrix: Matrix) -> list[tuple[str, str]]:
     if matrix.newest is None:
         return []
     environment = matrix.newest.environment
-    named = [(name, environment.packages.get(name, "")) for name in _PACKAGES_IN_SHORT]
+    names = [
+        *(_PACKAGES_OF_MODELS if matrix.models else ()),
+        *(_PACKAGES_OF_APIS if matrix.apis else ()),
+    ]
+    named = [(name, environment.packages.get(name, "")) for name in names]
     return [
         (name, version) for name, version in [*named, ("Python", environment.python)] if version
     ]
 
 
-def _chips(columns: list[Column], news: list[tuple[str, int]]) -> Iterator[tuple[str, str]]:
+def _chips(
+    matrix: Matrix, columns: list[Column], news: list[tuple[str, int]]
+) -> Iterator[tuple[str, str]]:
     """Labels and queries of the common filters."""
     yield "all", ""
+    if matrix.apis and matrix.models:
+        yield "models", "is:model"
+        yield "API providers", "is:api"
     yield "failing anywhere", "is:failing"
     names = {column.name for column in columns}
     for column in columns:
         if column.name != "cpu-fp32" and "cpu-fp32" in names:
             yield f"{column.name} fails, cpu passes", f"{column.name}:failing cpu-fp32:pass"
+    for mode in matrix.modes:
+        yield f"{mode} fails", f"{mode}:failing"
     if news:
         yield "changed", "is:news"
 

@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from pytest_accelerate.cells import SCHEMA, ModelCell, Result, Verdict
+from pytest_accelerate.cells import SCHEMA, Cell, Result, Verdict
 from pytest_accelerate.environment import Environment
 from pytest_accelerate.errors import MalformedFile, UnwritableMatrix
 from pytest_accelerate.matrix.files import check_writable, write_whole
@@ -55,6 +55,8 @@ class Run:
     listed: tuple[str, ...] = ()
     """Every model type that the run knew of, selected or not: a type that a later run does not
     list has vanished, one that it did not select has not. Empty where it is not known."""
+    operations: tuple[str, ...] = ()
+    """The same of the providers' operations, as ``openai-chat``."""
 
     @classmethod
     def begin(
@@ -63,6 +65,7 @@ class Run:
         options: Mapping[str, Any],
         collected: int,
         listed: Collection[str] = (),
+        operations: Collection[str] = (),
     ) -> Run:
         """A new run that starts now, with an id of its own."""
         now = datetime.now(UTC)
@@ -74,6 +77,7 @@ class Run:
             options=json.loads(json.dumps(dict(options))),
             collected=collected,
             listed=tuple(sorted(listed)),
+            operations=tuple(sorted(operations)),
         )
 
     @property
@@ -83,7 +87,7 @@ class Run:
 
     def to_json(self) -> dict[str, Any]:
         """The run's line."""
-        return {
+        line: dict[str, Any] = {
             "schema": SCHEMA,
             "kind": "run",
             "run": self.id,
@@ -93,6 +97,7 @@ class Run:
             "collected": self.collected,
             "listed": list(self.listed),
         }
+        return {**line, "operations": list(self.operations)} if self.operations else line
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Run:
@@ -111,6 +116,7 @@ class Run:
             options=dict(data["options"]),
             collected=int(data["collected"]),
             listed=tuple(str(name) for name in data.get("listed", ())),
+            operations=tuple(str(name) for name in data.get("operations", ())),
         )
 
 
@@ -119,7 +125,7 @@ class RunRecord:
     """A run as read from its file."""
 
     run: Run
-    results: Mapping[ModelCell, Result]
+    results: Mapping[Cell, Result]
     """In the order of their lines; of two lines for one cell the later."""
     ended: bool = False
     """False when the run was killed, or still goes on."""
@@ -214,7 +220,7 @@ class Resumable:
     """The newest run in a folder, and whether a new one can go on where it stopped."""
 
     path: Path
-    finished: frozenset[ModelCell]
+    finished: frozenset[Cell]
     """The cells that need not run again."""
     complete: bool
     """True when it ran all it had collected: there is nothing to resume."""
@@ -273,7 +279,7 @@ def read_run(path: Path) -> RunRecord:
         MalformedFile: with the line that is not what it must be, or of an unknown schema.
     """
     run = read_header(path)
-    results: dict[ModelCell, Result] = {}
+    results: dict[Cell, Result] = {}
     ended, partial, seconds = False, True, None
     for number, line in _lines(path):
         if number == 1:
@@ -368,7 +374,10 @@ def _differences(then: Run, now: Run) -> Iterator[str]:
         if old != new:
             yield f"{what}: {old} then, {new} now"
     yield from _changed(then.environment.packages, now.environment.packages)
-    yield from _changed(then.options, now.options)
+    options = dict(now.options)
+    if "hardware" not in then.options:  # a run of providers alone
+        options.pop("hardware", None)
+    yield from _changed(then.options, options)
 
 
 def _changed(then: Mapping[str, Any], now: Mapping[str, Any]) -> Iterator[str]:

@@ -39,6 +39,11 @@ def summarise(history: History, page: Path | None = None) -> list[str]:
 
 def _counts(matrix: Matrix) -> Iterator[str]:
     tallies = {column.name: matrix.tally(column) for column in matrix.columns}
+    for provider in matrix.providers:
+        for mode in matrix.modes:
+            tally = matrix.tally_apis(mode, provider)
+            if tally.total:
+                tallies[f"{one_line(provider, 60)}-{mode}"] = tally
     verdicts = [v for v in Verdict if any(tally.verdicts.get(v) for tally in tallies.values())]
     width = max([len("column"), *map(len, tallies)])
     yield "  ".join([f"{'column':{width}}", *verdicts, "share"])

@@ -7,7 +7,7 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_accelerate.cells import Measures, ModelCell, Result, StageResult
+from pytest_accelerate.cells import Measures, ModelCell, ProviderCell, Result, StageResult
 
 _LARGEST = 2**63
 _NUMBER = (int, float)
@@ -31,7 +31,7 @@ def _fields(record: type[Any]) -> tuple[tuple[str, tuple[type, ...]], ...]:
 
 
 _CHECKED: dict[type[Any], tuple[tuple[str, tuple[type, ...]], ...]] = {
-    record: _fields(record) for record in (ModelCell, StageResult, Measures, Result)
+    record: _fields(record) for record in (ModelCell, ProviderCell, StageResult, Measures, Result)
 }
 
 

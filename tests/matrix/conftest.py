@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from pytest_accelerate.cells import Result
 from pytest_accelerate.matrix.store import Run, RunWriter
+
+HOW = "needs a browser: pip install playwright && apt-get install chromium"
 
 
 @pytest.fixture
@@ -23,3 +27,20 @@ def write_run(tmp_path: Path) -> Callable[..., Path]:
         return writer.path
 
     return write
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Any]:
+    """The system's Chromium, without a window."""
+    playwright = pytest.importorskip("playwright.sync_api", reason=HOW)
+    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
+    if chromium is None:
+        pytest.skip(HOW)
+    with playwright.sync_playwright() as started:
+        launched = started.chromium.launch(
+            executable_path=chromium,
+            # Chromium refuses to run as root, as in a container, with its own sandbox.
+            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
+        )
+        yield launched
+        launched.close()

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from pytest_accelerate.cells import (
+    LIVE_STAGES,
     MODEL_STAGES,
+    PROVIDER_STAGES,
     Measures,
     ModelCell,
+    ProviderCell,
     Result,
     Stage,
     StageResult,
@@ -60,6 +63,36 @@ def make_result(
         cell=ModelCell(name, hardware),
         verdict=verdict,
         stages=(*(StageResult(s, Verdict.PASS, 0.25) for s in MODEL_STAGES[:-1]), last),
+        measures=Measures(**{**measures, **measured}),  # type: ignore[arg-type]
+        reason=reason,
+    )
+
+
+def make_api_result(
+    operation: str = "chat",
+    verdict: Verdict = Verdict.PASS,
+    mode: str = "mock",
+    provider: str = "openai",
+    reason: str = "",
+    traceback: str = "",
+    **measured: object,
+) -> Result:
+    """A result of a provider's operation whose last stage has the verdict."""
+    cell = ProviderCell(provider, operation, mode)
+    stages = PROVIDER_STAGES if mode == "mock" else LIVE_STAGES
+    measures: dict[str, object] = {
+        "implementation_type": cell.implementation_type,
+        "effect": "infer",
+        "latency_seconds": 0.25,
+        "requests": 3,
+        "input_tokens": 1234,
+        "output_tokens": 5,
+    }
+    last = StageResult(stages[-1], verdict, 0.5, reason, traceback)
+    return Result(
+        cell=cell,
+        verdict=verdict,
+        stages=(*(StageResult(stage, Verdict.PASS, 0.25) for stage in stages[:-1]), last),
         measures=Measures(**{**measures, **measured}),  # type: ignore[arg-type]
         reason=reason,
     )

@@ -7,7 +7,7 @@ from pathlib import Path
 from xml.etree import ElementTree
 
 import pytest
-from matrix_builders import make_matrix, make_result
+from matrix_builders import make_api_result, make_matrix, make_result
 
 from pytest_accelerate.cells import Verdict
 from pytest_accelerate.matrix import badges
@@ -70,3 +70,39 @@ def test_nothing_tested_is_said_so() -> None:
     """No results are no zero percent."""
     badge = Badge.of("cpu", Matrix().tally())
     assert (badge.message, badge.color) == ("no results", "lightgrey")
+
+
+def read(folder: Path, stem: str) -> tuple[str, str, str]:
+    """What a badge says: label, message, colour."""
+    badge = json.loads((folder / f"{stem}.json").read_text())
+    return badge["label"], badge["message"], badge["color"]
+
+
+def test_a_badge_of_providers_never_adds_mocks_to_live_calls(tmp_path: Path) -> None:
+    """Each number has the word of its mode, and only live passes are green."""
+    matrix = make_matrix(
+        make_result("bert", Verdict.ERROR),
+        make_api_result("chat"),
+        make_api_result("embed"),
+        make_api_result("chat", mode="live"),
+        make_api_result("messages", provider="claude"),
+        make_api_result("messages", Verdict.SKIP, "live", "claude"),
+        make_api_result("chat", Verdict.ERROR, provider="groq"),
+        make_api_result("models", Verdict.SKIP, "live", "ollama"),
+    )
+    badges.write(matrix, tmp_path)
+    assert read(tmp_path, "all") == ("models", "0 / 1 pass", "orange")
+    assert read(tmp_path, "apis") == ("APIs", "mock 3 / 4, live 1 / 1 pass", "yellow")
+    openai = ("openai", "mock 2 / 2, live 1 / 1 pass", "brightgreen")
+    assert read(tmp_path, "provider-openai") == openai
+    assert read(tmp_path, "provider-claude") == ("claude", "mock 1 / 1 pass", "blue")
+    assert read(tmp_path, "provider-groq") == ("groq", "mock 0 / 1 pass", "orange")
+    assert read(tmp_path, "provider-ollama") == ("ollama", "no results", "lightgrey")
+    for path in tmp_path.glob("*.svg"):
+        ElementTree.parse(path)
+
+
+def test_a_half_without_results_has_no_badge(tmp_path: Path) -> None:
+    """A project that tests providers alone gets no badge about models."""
+    badges.write(make_matrix(make_api_result()), tmp_path)
+    assert {path.stem for path in tmp_path.iterdir()} == {"apis", "provider-openai"}

@@ -7,7 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from matrix_builders import ENVIRONMENT, make_matrix, make_result, make_run
+from matrix_builders import ENVIRONMENT, make_api_result, make_matrix, make_result, make_run
 
 from pytest_accelerate.cells import Verdict
 from pytest_accelerate.errors import UsageError
@@ -18,7 +18,9 @@ from pytest_accelerate.matrix.diff import Changes, compare
 def names(changes: Changes) -> dict[str, list[str]]:
     """The model types of each kind of change there is."""
     return {
-        kind: [change.cell.model_type for change in each] for kind, each in changes.kinds() if each
+        kind: [change.cell.id.split("-")[0] for change in each]
+        for kind, each in changes.kinds()
+        if each
     }
 
 
@@ -129,3 +131,55 @@ def test_a_wrong_name_is_told_with_the_runs_there_are(
     (tmp_path / "empty").mkdir()
     with pytest.raises(UsageError, match="has no results"):
         diff.resolve(str(tmp_path / "empty"), tmp_path)
+
+
+def test_a_mock_is_compared_with_a_mock_alone() -> None:
+    """A live call that passes does not make up for a mock that regressed, nor stand for one."""
+    old = make_matrix(make_result("bert"), make_api_result("chat"), make_api_result("embed"))
+    new = make_matrix(
+        make_result("bert"),
+        make_api_result("chat", Verdict.ERROR, reason="no id"),
+        make_api_result("chat", mode="live"),
+        make_api_result("embed", mode="live"),
+        day=2,
+    )
+    changes = compare(old, new)
+    assert [change.cell.id for change in changes.regressed] == ["openai-chat-mock"]
+    assert (changes.unchanged, changes.not_compared) == (1, 3)
+    assert diff.render_text(changes)[3] == "  openai-chat-mock: pass -> error: no id"
+
+
+def test_operations_appear_and_vanish_by_their_own_list() -> None:
+    """What the runs knew of model types says nothing of operations, and the other way round."""
+    old = make_matrix(
+        make_result("bert"),
+        make_api_result("chat"),
+        make_api_result("edits"),
+        listed=("bert",),
+        operations=("openai-chat", "openai-edits"),
+    )
+    only_apis = make_matrix(
+        make_api_result("chat"),
+        make_api_result("responses"),
+        operations=("openai-chat", "openai-responses"),
+        day=2,
+    )
+    changes = compare(old, only_apis)
+    assert [change.cell.id for change in changes.new] == ["openai-responses-mock"]
+    assert [change.cell.id for change in changes.vanished] == ["openai-edits-mock"]
+    assert changes.not_compared == 1
+    only_models = make_matrix(make_result("bert"), listed=("bert",), day=2)
+    assert not compare(old, only_models)
+
+
+def test_neither_weights_nor_latency_of_a_provider_are_compared() -> None:
+    """A provider has no weights, and how fast it answered is the network's news."""
+    old = make_matrix(make_api_result(latency_seconds=0.1, latency_is_hint=False))
+    new = make_matrix(
+        make_api_result(latency_seconds=9.0, latency_is_hint=False),
+        options={"weights": "published"},
+        day=2,
+    )
+    changes = compare(old, new)
+    assert not changes
+    assert changes.unchanged == 1

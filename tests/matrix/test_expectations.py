@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
-from matrix_builders import make_result
+from matrix_builders import make_api_result, make_result
 
 from pytest_accelerate.cells import ModelCell, Verdict
 from pytest_accelerate.errors import MalformedFile
@@ -86,8 +86,13 @@ def test_a_partial_run_leaves_other_cells_alone(path: Path) -> None:
     assert updated.changed == (ModelCell("gpt2", "cpu"),)
     assert updated.added == (ModelCell("t5", "cpu"),)
     assert str(updated) == "1 added, 1 changed, 1 removed"
-    verdicts = {c.model_type: str(e.verdict) for c, e in expectations.load(path).cells.items()}
-    assert verdicts == {"vit": "error", "gpt2": "timeout", "opt": "error", "t5": "oom"}
+    verdicts = {c.id: str(e.verdict) for c, e in expectations.load(path).cells.items()}
+    assert verdicts == {
+        "vit-cpu-fp32": "error",
+        "gpt2-cpu-fp32": "timeout",
+        "opt-cpu-fp32": "error",
+        "t5-cpu-fp32": "oom",
+    }
 
 
 def test_a_reason_written_by_hand_stays_as_long_as_its_verdict(path: Path) -> None:
@@ -111,6 +116,9 @@ def test_a_reason_written_by_hand_stays_as_long_as_its_verdict(path: Path) -> No
         ('[cpu-fp32]\nbert = { verdict = "broken" }', 2, "unknown verdict 'broken'; .*timeout"),
         ('[cpu-fp32]\nbert = { verdict = "pass" }', 2, "a green cell needs no line"),
         ('[cpu-fp32]\nbert = { verdict = "oom", reason = 5 }', 2, "expected a reason"),
+        ('[provider-openai]\nchat = { verdict = "error" }', 1, "provider-NAME-MODE"),
+        ('[provider-openai-fp32]\nchat = { verdict = "error" }', 1, "provider-NAME-MODE"),
+        ('[provider-openai-mock]\nchat = "error"', 2, "chat: expected"),
         ('["openvino:GPU-fp32"]\n"a.b" = { verdict = 5 }', 2, "unknown verdict 5"),
     ],
 )
@@ -128,3 +136,29 @@ def test_bytes_that_are_no_text_are_named(path: Path) -> None:
     path.write_bytes(b"\xff\xfe\x00")
     with pytest.raises(MalformedFile, match="cannot be read"):
         expectations.load(path)
+
+
+def test_operations_have_tables_of_their_own_by_provider_and_mode(path: Path) -> None:
+    """A mock's line says nothing of the live API, and the models' tables stay as they were."""
+    results = [
+        make_result("vit", Verdict.ERROR),
+        make_api_result("images_edit", Verdict.ERROR, "live", reason="no b64_json"),
+        make_api_result("chat", Verdict.TIMEOUT, provider="my-own"),
+    ]
+    expectations.update(path, results)
+    lines = [line for line in path.read_text().splitlines() if line and line[0] != "#"]
+    assert lines == [
+        "[cpu-fp32]",
+        'vit = { verdict = "error" }',
+        "[provider-my-own-mock]",
+        'chat = { verdict = "timeout" }',
+        "[provider-openai-live]",
+        'images_edit = { verdict = "error", reason = "no b64_json" }',
+    ]
+    loaded = expectations.load(path)
+    assert {cell.id for cell in loaded.cells} == {result.cell.id for result in results}
+    assert loaded.expected(results[1].cell) == Expectation(Verdict.ERROR, "no b64_json")
+    assert loaded.expected(make_api_result("images_edit").cell) is None
+    updated = expectations.update(path, [make_api_result("images_edit", mode="live")])
+    assert updated.removed == (results[1].cell,)
+    assert "provider-openai-live" not in path.read_text()

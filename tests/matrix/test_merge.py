@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 
-from matrix_builders import make_matrix, make_record, make_result, make_run
+from matrix_builders import make_api_result, make_matrix, make_record, make_result, make_run
 
 from pytest_accelerate.cells import ModelCell, Verdict
 from pytest_accelerate.matrix.merge import Matrix, merge, tally
@@ -64,3 +64,33 @@ def test_shares_leave_out_what_says_nothing_of_a_backend() -> None:
     assert (counted.total, counted.passed, counted.counted) == (2003, 1999, 2000)
     assert counted.percent == 99.9
     assert Matrix().tally().percent is None
+
+
+def test_both_halves_merge_and_are_counted_apart() -> None:
+    """Models and providers share a matrix, and no number adds a mock to a live call or a model."""
+    matrix = merge(
+        [
+            make_record(make_run(1), make_result("bert"), make_api_result("chat")),
+            make_record(
+                make_run(2),
+                make_api_result("chat", Verdict.ERROR, "live"),
+                make_api_result("chat", Verdict.NOT_RUN),
+                make_api_result("messages", provider="claude"),
+            ),
+        ]
+    )
+    assert [cell.id for cell in matrix.entries] == [
+        "bert-cpu-fp32",
+        "claude-messages-mock",
+        "openai-chat-live",
+        "openai-chat-mock",
+    ]
+    assert matrix.model_types == ("bert",)
+    assert [column.name for column in matrix.columns] == ["cpu-fp32"]
+    assert matrix.modes == ("mock", "live")
+    assert [row.id for row in matrix.operations] == ["claude-messages", "openai-chat"]
+    assert matrix.tally().verdicts == {Verdict.PASS: 1}
+    assert matrix.tally_apis("mock").verdicts == {Verdict.PASS: 2}
+    assert matrix.tally_apis("live").verdicts == {Verdict.ERROR: 1}
+    assert matrix.tally_apis("mock", "claude").verdicts == {Verdict.PASS: 1}
+    assert matrix.tally_apis("live", "claude").total == 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -15,25 +14,7 @@ from pytest_accelerate.matrix.diff import compare
 from pytest_accelerate.matrix.merge import merge
 from pytest_accelerate.matrix.render import render
 
-HOW = "needs a browser: pip install playwright && apt-get install chromium"
 HOSTILE = "<img src=x onerror=alert(1)>\"'"
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Any]:
-    """The system's Chromium, without a window."""
-    playwright = pytest.importorskip("playwright.sync_api", reason=HOW)
-    chromium = shutil.which("chromium") or shutil.which("chromium-browser")
-    if chromium is None:
-        pytest.skip(HOW)
-    with playwright.sync_playwright() as started:
-        launched = started.chromium.launch(
-            executable_path=chromium,
-            # Chromium refuses to run as root, as in a container, with its own sandbox.
-            args=["--no-sandbox", "--disable-gpu", "--disable-background-networking"],
-        )
-        yield launched
-        launched.close()
 
 
 @pytest.fixture(scope="module")

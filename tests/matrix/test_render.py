@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from matrix_builders import make_matrix, make_record, make_result, make_run
+from matrix_builders import make_api_result, make_matrix, make_record, make_result, make_run
 
 from pytest_accelerate.cells import Verdict
 from pytest_accelerate.matrix.diff import compare
@@ -241,3 +241,91 @@ def test_the_page_stays_small(columns: int, limit: int) -> None:
                 )
             )
     assert len(render(make_matrix(*results)).encode()) < limit
+
+
+def test_operations_have_a_table_of_their_own() -> None:
+    """Every square of an operation says mock or live in words, beside a mark for each stage."""
+    matrix = make_matrix(
+        make_result("bert"),
+        make_api_result("images_edit", Verdict.ERROR, reason="no b64_json"),
+        make_api_result("chat"),
+        make_api_result("chat", mode="live"),
+        make_api_result("messages", Verdict.SKIP, "live", "claude", reason="no key"),
+    )
+    texts = [[" ".join(cell.split()) for cell in row] for row in Page(render(matrix)).rows]
+    assert texts == [
+        ["Model type", "cpu fp32"],
+        ["bert", "✓ pass 3.1e-07"],
+        ["Operation", "mock", "live"],
+        ["claude · messages", "", "» skip live ✓✓» no key"],
+        ["openai · chat", "✓ pass mock ✓✓✓✓✓✓✓✓", "✓ pass live ✓✓✓"],
+        ["openai · images_edit", "! error mock ✓✓✓✓✓✓✓! no b64_json", ""],
+    ]
+
+
+def test_either_half_alone_is_a_whole_page() -> None:
+    """Without results of one kind there is no table, card, version or word of it."""
+    apis, models = render(make_matrix(make_api_result())), render(make_matrix(make_result()))
+    assert [row[0] for row in Page(apis).rows] == ["Operation", "openai · chat"]
+    assert [row[0] for row in Page(models).rows] == ["Model type", "bert"]
+    for word in ("Model type", "model types", "torch <b>", "cpu-fp32"):
+        assert word not in apis.partition("<script")[0]
+    for word in ("API", "mock</", "data-mode="):
+        assert word not in models.partition("</style>")[2].partition("<script")[0]
+
+
+def test_no_total_adds_mocks_to_live_calls() -> None:
+    """Each mode has a card with its own share, in words that cannot be taken for the other's."""
+    results = [make_api_result(f"o{i}") for i in range(4)]
+    results.append(make_api_result("o0", Verdict.ERROR, "live"))
+    text = " ".join(re.sub("<[^>]*>", " ", render(make_matrix(*results))).split())
+    assert "API providers mock 100.0 % pass on mocks 4 of 4 tested" in text
+    assert "API providers live 0.0 % pass live 0 of 1 tested" in text
+    assert "of 5" not in text
+
+
+def test_the_details_of_an_operation() -> None:
+    """Stages, tokens, cost and the command are there; an unknown price of a real call is said."""
+    live = make_api_result(mode="live", reason="x")
+    free = make_api_result("embed", mode="live", cost_usd=0.0)
+    paid = make_api_result("image", mode="live", cost_usd=0.0421, effect="spend")
+    records = Page(render(make_matrix(live, free, paid, make_api_result()))).details["apis"]
+    by_mode = dict(zip(("mock", "live"), records[0], strict=True))
+    assert by_mode["live"]["command"] == (
+        "pytest api_tests --providers openai -k openai-chat-live --live-apis"
+    )
+    assert [stage[0] for stage in by_mode["live"]["stages"]] == ["request", "response", "stream"]
+    measures = dict(by_mode["live"]["measures"])
+    assert measures == {
+        "effect": "infer",
+        "latency of one call": "250 ms",
+        "requests sent": "3",
+        "input tokens": "1,234",
+        "output tokens": "5",
+        "cost": "not known",
+        "implementation": "REAL",
+    }
+    assert "cost" not in dict(by_mode["mock"]["measures"])
+    assert records[1][0] is None
+    assert dict(records[1][1]["measures"])["cost"] == "0 USD"
+    assert dict(records[2][1]["measures"])["cost"] == "0.042100 USD"
+    assert records[2][1]["command"].endswith("--live-apis --live-writes")
+
+
+def test_hostile_providers_are_nothing_but_text() -> None:
+    """Whatever a provider, an operation or its reason says, the page has the same elements."""
+    plain, page = (
+        Page(
+            render(
+                make_matrix(
+                    make_api_result(text, Verdict.ERROR, provider=text, reason=text, effect=text)
+                )
+            )
+        )
+        for text in ("x", HOSTILE)
+    )
+    kinds = [[tag for tag, _ in each.tags if tag != "wbr"] for each in (plain, page)]
+    assert kinds[0] == kinds[1]
+    shown = "".join(map("".join, page.rows)) + json.dumps(page.details, ensure_ascii=False)
+    assert "alert(1)" in shown
+    assert not set("\u202e\u2028\x00\udc80") & set(shown)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from pathlib import Path
 
-from matrix_builders import make_result, make_run
+from matrix_builders import make_api_result, make_result, make_run
 
 from pytest_accelerate.cells import Verdict
 from pytest_accelerate.matrix.history import read_history
@@ -49,3 +49,23 @@ def test_hostile_names_stay_in_their_line(write_run: Callable[..., Path], tmp_pa
     write_run(make_run(1), make_result("a\x1b[31m\nb\u202e"))
     lines = summarise(read_history(tmp_path / "results"))
     assert not [line for line in lines if "\x1b" in line or "\n" in line or "\u202e" in line]
+
+
+def test_providers_are_counted_by_mode(write_run: Callable[..., Path], tmp_path: Path) -> None:
+    """Each provider has a line for its mocks and one for its live calls, below the models."""
+    write_run(
+        make_run(1),
+        make_result("bert"),
+        make_api_result("chat"),
+        make_api_result("embed", Verdict.ERROR),
+        make_api_result("chat", mode="live"),
+        make_api_result("messages", provider="claude"),
+    )
+    lines = summarise(read_history(tmp_path / "results"))
+    assert [line.split() for line in lines[:5]] == [
+        ["column", "pass", "error", "share"],
+        ["cpu-fp32", "1", "0", "100.0", "%", "of", "1", "tested"],
+        ["claude-mock", "1", "0", "100.0", "%", "of", "1", "tested"],
+        ["openai-mock", "1", "1", "50.0", "%", "of", "2", "tested"],
+        ["openai-live", "1", "0", "100.0", "%", "of", "1", "tested"],
+    ]

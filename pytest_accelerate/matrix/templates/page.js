@@ -2,26 +2,42 @@
 (() => {
   const find = (id) => document.getElementById(id);
   const [input, count, hint, none, drawer] = ["q", "count", "hint", "none", "drawer"].map(find);
-  const table = find("matrix");
   const words = JSON.parse(find("words").textContent);
   const verdicts = Object.keys(words.symbols);
 
-  const columns = [...table.tHead.rows[0].cells].slice(1).map((head) => ({
-    hardware: head.dataset.hardware,
-    precision: head.dataset.precision,
-    name: `${head.dataset.hardware}-${head.dataset.precision}`,
-  }));
-  const rows = [...table.tBodies[0].rows].map((row) => ({
-    row,
-    name: row.cells[0].textContent,
-    lower: row.cells[0].textContent.toLowerCase(),
-    cells: [...row.cells].slice(1).map((cell) => ({
-      verdict: cell.classList[0] ?? "not-run",
-      news: cell.classList[2] ?? "",
-    })),
-  }));
+  // A column of the models is called by its hardware and precision, one of the APIs by its mode.
+  function columnOf({ dataset: { hardware, precision, mode } }) {
+    if (mode) return { name: mode, keys: [mode], said: `${mode}: ${words.modes[mode]}` };
+    const name = `${hardware}-${precision}`;
+    return { name, keys: [hardware, precision, name], said: `${hardware} · ${precision}` };
+  }
 
-  // --- Search: words that the name contains, and COLUMN:VERDICT or is:NEWS, each also with "!".
+  const tables = [...document.querySelectorAll("table.matrix")].map((table) => ({
+    table,
+    section: table.closest("section"),
+    kind: table.closest("section").dataset.kind,
+    columns: [...table.tHead.rows[0].cells].slice(1).map(columnOf),
+  }));
+  const rows = tables.flatMap((home) =>
+    [...home.table.tBodies].flatMap((body) => [...body.rows]).map((row, index) => {
+      const said = row.cells[0].textContent;
+      return {
+        row,
+        home,
+        index,
+        said,
+        name: row.dataset.name ?? said,
+        lower: `${said} ${row.dataset.name ?? ""}`.toLowerCase(),
+        provider: row.parentElement.dataset.provider?.toLowerCase(),
+        cells: [...row.cells].slice(1).map((cell) => ({
+          verdict: cell.classList[0] ?? "not-run",
+          news: cell.classList[2] ?? "",
+        })),
+      };
+    }));
+
+  // --- Search: words that the name contains, and COLUMN:VERDICT, provider:NAME or is:NEWS, each
+  // also with "!". A row without such a column, or of a model without a provider, does not match.
 
   const failing = (verdict) => verdict !== "pass" && !words.uncounted.includes(verdict);
 
@@ -44,17 +60,22 @@
     let word = term.slice(colon + 1);
     const negated = word.startsWith("!");
     if (negated) word = word.slice(1);
+    if (key === "is" && ["model", "api"].includes(word)) {
+      return (row) => (row.home.kind === word) !== negated;
+    }
+    if (key === "provider") return (row) => row.provider && (row.provider === word) !== negated;
     if (key === "is") {
       const test = cellTest(word);
       return (row) => row.cells.some(test) !== negated;
     }
-    const where = columns.flatMap((column, index) =>
-      [column.hardware, column.precision, column.name].some((name) => name.toLowerCase() === key)
-        ? [index] : []);
-    if (!where.length) throw new Error(`No column is called “${key}”.`);
+    const where = new Map(tables.map((home) => [home, home.columns.flatMap((column, index) =>
+      column.keys.some((name) => name.toLowerCase() === key) ? [index] : [])]));
+    if (![...where.values()].some((found) => found.length)) {
+      throw new Error(`No column is called “${key}”.`);
+    }
     const test = verdictTest(word);
     if (!test) throw new Error(`“${word}” is no verdict: ${verdicts.join(", ")}, failing.`);
-    return (row) => where.some((index) => test(row.cells[index].verdict) !== negated);
+    return (row) => where.get(row.home).some((i) => test(row.cells[i].verdict) !== negated);
   }
 
   function parse(query) {
@@ -71,12 +92,16 @@
       hint.textContent = error.message;
     }
     let shown = 0;
+    const filled = new Set();
     for (const row of rows) {
       const matches = tests.every((test) => test(row));
       row.row.hidden = !matches;
       shown += matches;
+      if (matches) filled.add(row.home);
     }
-    count.textContent = shown === rows.length ? `${shown} types` : `${shown} of ${rows.length} types`;
+    for (const home of tables) home.section.hidden = !filled.has(home) && rows.length > 0;
+    const what = tables.length > 1 ? "rows" : tables[0].kind === "api" ? "operations" : "types";
+    count.textContent = shown === rows.length ? `${shown} ${what}` : `${shown} of ${rows.length} ${what}`;
     none.hidden = shown > 0;
     for (const chip of document.querySelectorAll(".chips a")) {
       const query = new URLSearchParams(chip.hash.slice(1)).get("q");
@@ -103,7 +128,7 @@
     filter();
     const id = view.get("cell");
     for (const row of id ? rows : []) {
-      const index = columns.findIndex((column) => `${row.name}-${column.name}` === id);
+      const index = row.home.columns.findIndex((column) => `${row.name}-${column.name}` === id);
       const button = index >= 0 && row.row.cells[index + 1].querySelector("button");
       if (button) return open(button);
     }
@@ -178,20 +203,23 @@
   async function open(button) {
     const cell = button.parentElement;
     const row = rows.find((each) => each.row === cell.parentElement);
-    const column = cell.cellIndex - 1;
-    const verdict = row.cells[column].verdict;
-    find("title").textContent = row.name;
-    find("where").textContent = `${columns[column].hardware} · ${columns[column].precision}`;
+    const index = cell.cellIndex - 1;
+    const column = row.home.columns[index];
+    const verdict = row.cells[index].verdict;
+    find("title").textContent = row.said;
+    find("where").textContent = column.said;
     const body = find("body");
-    body.replaceChildren(element("p", word(verdict), `verdict ${verdict}`));
+    drawer.dataset.mode = cell.dataset.mode ?? "";
+    const mode = cell.dataset.mode ? ` ${cell.dataset.mode}` : "";
+    body.replaceChildren(element("p", `${word(verdict)}${mode}`, `verdict ${verdict}`));
     moveStop(button);
     if (!drawer.open) drawer.showModal();
     drawer.scrollTop = 0;
-    remember(`${row.name}-${columns[column].name}`);
+    remember(`${row.name}-${column.name}`);
     details ??= decode();
     const data = await details;
     if (stop !== button) return; // another cell was opened meanwhile
-    const record = data.rows[rows.indexOf(row)][column];
+    const record = (row.home.kind === "api" ? data.apis : data.rows)[row.index][index];
     const section = (title, content) => body.append(element("h3", title), content);
     if (record.reason) body.append(element("p", record.reason, "reason"));
     section("Run it again", command(record.command));
@@ -201,7 +229,7 @@
     section("Environment", pairs(data.runs[record.run]));
   }
 
-  // --- Keyboard: one tab stop in the table, arrows move it; "/" goes to the filter
+  // --- Keyboard: one tab stop in the tables, arrows move it; "/" goes to the filter
 
   let stop = null;
   function moveStop(button) {
@@ -213,24 +241,31 @@
   function neighbour(cell, key) {
     const sideways = { ArrowLeft: "previousElementSibling", ArrowRight: "nextElementSibling" }[key];
     if (sideways) return cell[sideways]?.querySelector("button");
-    const towards = { ArrowUp: "previousElementSibling", ArrowDown: "nextElementSibling" }[key];
-    let row = towards && cell.parentElement[towards];
-    while (row && (row.hidden || !row.cells[cell.cellIndex].querySelector("button"))) row = row[towards];
-    return row?.cells[cell.cellIndex].querySelector("button");
+    const step = { ArrowUp: -1, ArrowDown: 1 }[key];
+    if (!step) return null;
+    let at = rows.findIndex((each) => each.row === cell.parentElement) + step;
+    for (; rows[at]; at += step) { // on into the other table, as far right as that goes
+      const { row } = rows[at];
+      const button = row.cells[Math.min(cell.cellIndex, row.cells.length - 1)].querySelector("button");
+      if (!row.hidden && button) return button;
+    }
+    return null;
   }
 
-  for (const button of table.querySelectorAll("td button")) button.tabIndex = -1;
-  table.addEventListener("keydown", (event) => {
-    const next = event.target.matches("td button") && neighbour(event.target.parentElement, event.key);
-    if (!next) return;
-    event.preventDefault();
-    moveStop(next);
-    next.focus();
-  });
-  table.addEventListener("click", (event) => {
-    const button = event.target.closest("td button");
-    if (button) open(button);
-  });
+  for (const { table } of tables) {
+    for (const button of table.querySelectorAll("td button")) button.tabIndex = -1;
+    table.addEventListener("keydown", (event) => {
+      const next = event.target.matches("td button") && neighbour(event.target.parentElement, event.key);
+      if (!next) return;
+      event.preventDefault();
+      moveStop(next);
+      next.focus();
+    });
+    table.addEventListener("click", (event) => {
+      const button = event.target.closest("td button");
+      if (button) open(button);
+    });
+  }
   document.addEventListener("keydown", (event) => {
     if (event.key !== "/" || event.target === input || drawer.open) return;
     event.preventDefault();

@@ -1,0 +1,13 @@
+"""The names that options take, apart from the records: importing these costs nothing."""
+
+from __future__ import annotations
+
+PRECISIONS: tuple[str, ...] = ("fp32", "fp16", "bf16", "int8", "int4")
+
+MODES: tuple[str, ...] = ("mock", "live")
+"""Who answers the calls of a provider's cell."""
+
+WEIGHTS: tuple[str, ...] = ("tiny", "published", "pretrained")
+
+PROPERTY = "accelerate_result"
+"""Name of the report's user property that carries a result to the controller."""
