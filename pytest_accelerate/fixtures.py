@@ -7,17 +7,19 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_accelerate.cells import ModelCell
 from pytest_accelerate.session import AccelerateSession, session_of
 
 if TYPE_CHECKING:
-    from pytest_accelerate.verification import CellUnderTest
+    from pytest_accelerate.cells import ModelCell, ProviderCell
+    from pytest_accelerate.verification import ModelCellUnderTest
 
 # The parametrized fixtures are hidden ones on which the public ones stand: a suite that has a
 # fixture of its own named "cell" or "hardware" is left alone.
 CELL = "_accelerate_cell"
 MODEL_TYPE = "_accelerate_model_type"
 HARDWARE = "_accelerate_hardware"
+PROVIDER = "_accelerate_provider"
+PROVIDER_CELL = "_accelerate_provider_cell"
 
 
 @pytest.fixture
@@ -46,11 +48,11 @@ def _parameter(request: pytest.FixtureRequest, name: str) -> Any:
 
 
 @pytest.fixture
-def cell(request: pytest.FixtureRequest, _accelerate_cell: ModelCell) -> CellUnderTest:
+def cell(request: pytest.FixtureRequest, _accelerate_cell: ModelCell) -> ModelCellUnderTest:
     """One cell (model type, hardware, precision); ``cell.verify()`` runs it and judges it."""
-    from pytest_accelerate.verification import CellUnderTest
+    from pytest_accelerate.verification import ModelCellUnderTest
 
-    return CellUnderTest(_accelerate_cell, session_of(request.config), request.node)
+    return ModelCellUnderTest(_accelerate_cell, session_of(request.config), request.node)
 
 
 @pytest.fixture
@@ -90,6 +92,7 @@ def endpoints(request: pytest.FixtureRequest) -> Any:
 def parametrize(metafunc: pytest.Metafunc) -> None:
     """Give a test that uses the fixtures above its model types, hardware or cells."""
     names = set(metafunc.fixturenames)
+    _parametrize_providers(metafunc, names)
     if CELL in names:
         cells = _cells(metafunc)
         metafunc.parametrize(CELL, cells, indirect=True, ids=[cell.id for cell in cells])
@@ -101,7 +104,36 @@ def parametrize(metafunc: pytest.Metafunc) -> None:
         metafunc.parametrize(HARDWARE, _hardware(metafunc, session), indirect=True)
 
 
+def _parametrize_providers(metafunc: pytest.Metafunc, names: set[str]) -> None:
+    if not names & {PROVIDER, PROVIDER_CELL}:
+        return
+    session = session_of(metafunc.config)
+    selected = session.selected_providers(_marked(metafunc, "providers"))
+    if PROVIDER_CELL not in names:
+        metafunc.parametrize(PROVIDER, selected, indirect=True)
+        return
+    cells = _provider_cells(session, selected)
+    metafunc.parametrize(PROVIDER_CELL, cells, indirect=True, ids=[cell.id for cell in cells])
+    if "provider_cell" in names:
+        session.check_matrix()
+        session.planned.update(cells)
+
+
+def _provider_cells(session: AccelerateSession, selected: Sequence[str]) -> list[ProviderCell]:
+    from pytest_accelerate.cells import ProviderCell
+    from pytest_accelerate.providers import provider_class
+
+    mode = "live" if session.options.live_apis else "mock"
+    return [
+        ProviderCell(name, operation, mode)
+        for name in selected
+        for operation in provider_class(name).operations()
+    ]
+
+
 def _cells(metafunc: pytest.Metafunc) -> list[ModelCell]:
+    from pytest_accelerate.cells import ModelCell
+
     session = session_of(metafunc.config)
     hardware = _hardware(metafunc, session)
     cells = [

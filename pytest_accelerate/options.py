@@ -4,17 +4,23 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from pytest_accelerate.cells import PRECISIONS, WEIGHTS
 from pytest_accelerate.errors import UnknownPrecision
+from pytest_accelerate.vocabulary import PRECISIONS, WEIGHTS
 
 EXECUTORS = ("forked", "inline")
 DEFAULT_TIMEOUT = 120.0
+DEFAULT_BUDGET = 1.0
+_OF_MODELS = (
+    "hardware", "missing_hardware", "models", "precision", "weights", "executor", "cell_timeout",
+    "cell_memory", "resume",
+)  # fmt: skip
+_OF_PROVIDERS = ("live_apis", "live_budget", "live_writes", "providers")
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -36,7 +42,12 @@ class Options:
     resume: bool
     update_expectations: bool
     live_apis: bool
+    live_budget: float
+    """USD that the calls of a live run may cost, unknown prices assumed."""
+    live_writes: bool
+    """Whether live calls may create, spend and delete."""
     providers: tuple[str, ...]
+    """As written; empty means all."""
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -114,14 +125,32 @@ def add_options(parser: pytest.Parser) -> None:
         action="store_const",
         const=True,
     )
+    _add_options_of_providers(add, many)
+
+
+def _add_options_of_providers(add: Callable[..., None], many: Mapping[str, str]) -> None:
+    add("--providers", "comma list of API providers; repeatable (default: all)", "args", **many)
     add(
         "--live-apis",
-        "let provider fixtures call the real APIs, with your credentials and at your cost",
+        "call the real APIs in place of mocked ones, with your credentials and at your cost",
         None,
         action="store_const",
         const=True,
     )
-    add("--providers", "comma list of API providers; repeatable (default: all)", "args", **many)
+    add(
+        "--live-budget",
+        "stop a live run when its calls come to so much, which xdist's workers share evenly; a "
+        "call whose price is not known counts for more than it is likely to cost "
+        f"(default: {DEFAULT_BUDGET:g})",
+        metavar="USD",
+    )
+    add(
+        "--live-writes",
+        "let live calls create, spend (images, jobs) and delete",
+        None,
+        action="store_const",
+        const=True,
+    )
 
 
 def _keep_files_of_model_types(parser: pytest.Parser) -> None:
@@ -153,6 +182,22 @@ def is_used(config: pytest.Config) -> bool:
     ) or bool(_ini(config, "accelerate_hardware"))
 
 
+def asks_for_models(config: pytest.Config) -> bool:
+    """Whether model types are to be run, so that it is worth looking for the hardware early."""
+    if _given(config, _OF_MODELS):
+        return True
+    return bool(_ini(config, "accelerate_hardware")) and not _given(config, _OF_PROVIDERS)
+
+
+def asks_for_providers(config: pytest.Config) -> bool:
+    """Whether any option is given that is about providers alone."""
+    return _given(config, _OF_PROVIDERS)
+
+
+def _given(config: pytest.Config, names: Iterable[str]) -> bool:
+    return any(config.getoption(f"accelerate_{name}") is not None for name in names)
+
+
 def parse(config: pytest.Config) -> Options:
     """Read and check all options.
 
@@ -177,8 +222,17 @@ def parse(config: pytest.Config) -> Options:
         resume=bool(config.getoption("accelerate_resume")),
         update_expectations=bool(config.getoption("accelerate_update_expectations")),
         live_apis=bool(config.getoption("accelerate_live_apis")),
+        live_budget=_usd(_value(config, "live_budget")),
+        live_writes=_live_writes(config),
         providers=_names(config, "providers"),
     )
+
+
+def _live_writes(config: pytest.Config) -> bool:
+    writes = bool(config.getoption("accelerate_live_writes"))
+    if writes and not config.getoption("accelerate_live_apis"):
+        raise pytest.UsageError("--live-writes allows nothing without --live-apis")
+    return writes
 
 
 def _default_executor(config: pytest.Config) -> str:
@@ -228,6 +282,18 @@ def _seconds(value: str | None) -> float:
     if not 0 < seconds < float("inf"):
         raise pytest.UsageError(f"--cell-timeout {value!r} is not a number of seconds above 0")
     return seconds
+
+
+def _usd(value: str | None) -> float:
+    if value is None:
+        return DEFAULT_BUDGET
+    try:
+        usd = float(value)
+    except ValueError:
+        usd = -1.0
+    if not 0 <= usd < float("inf"):
+        raise pytest.UsageError(f"--live-budget {value!r} is not an amount of USD, such as 0.50")
+    return usd
 
 
 def _size(value: str | None) -> int | None:

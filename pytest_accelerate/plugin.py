@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -20,17 +21,35 @@ from pytest_accelerate.fixtures import (
     model_type,
     parametrize,
 )
+from pytest_accelerate.provider_fixtures import (
+    _accelerate_lent,
+    _accelerate_provider,
+    _accelerate_provider_cell,
+    provider,
+    provider_cell,
+    provider_mock,
+)
 from pytest_accelerate.session import SESSION, AccelerateSession, session_of
+from pytest_accelerate.vocabulary import PROPERTY
+
+if TYPE_CHECKING:
+    from pytest_accelerate.recording import Recorder
 
 __all__ = [
     "_accelerate_cell",
     "_accelerate_hardware",
+    "_accelerate_lent",
     "_accelerate_model_type",
+    "_accelerate_provider",
+    "_accelerate_provider_cell",
     "cell",
     "endpoint",
     "endpoints",
     "hardware",
     "model_type",
+    "provider",
+    "provider_cell",
+    "provider_mock",
 ]
 
 MARKERS = (
@@ -90,10 +109,10 @@ class _Controller:
     """Hooks of the process that writes: the only one, or xdist's controller."""
 
     def __init__(self, session: AccelerateSession) -> None:
-        from pytest_accelerate.recording import Recorder
-
         self._session = session
-        self._recorder = Recorder(session)
+        self._started = time.monotonic()
+        self._recorder: Recorder | None = None
+        """Made for the first report that carries a result: most suites have none."""
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_sessionstart(self) -> None:
@@ -125,12 +144,20 @@ class _Controller:
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
         """Write the result that a report carries."""
+        if report.when != "call" or PROPERTY not in dict(report.user_properties):
+            return
+        if self._recorder is None:
+            from pytest_accelerate.recording import Recorder
+
+            self._recorder = Recorder(self._session, self._started)
         self._recorder.take(report)
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self) -> Iterator[None]:
         """Close the run once every worker has gone."""
         yield
+        if self._recorder is None:
+            return
         try:
             self._recorder.finish()
         except AccelerateError as error:
@@ -138,4 +165,5 @@ class _Controller:
 
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
         """Print the counts, the slowest cells, what changed and where the page is."""
-        self._recorder.summarize(terminalreporter)
+        if self._recorder is not None:
+            self._recorder.summarize(terminalreporter)

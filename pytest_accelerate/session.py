@@ -11,14 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_accelerate.cells import CellSettings, ModelCell, Result, Verdict
-from pytest_accelerate.errors import UsageError
-from pytest_accelerate.options import Options
+from pytest_accelerate.errors import UnknownProvider, UsageError
+from pytest_accelerate.options import Options, asks_for_models, asks_for_providers
 from pytest_accelerate.plan import CudaPool, Plan, make_plan
 
 if TYPE_CHECKING:
+    from pytest_accelerate.cells import Cell, CellSettings, ModelCell, Result
     from pytest_accelerate.discovery import ModelType
     from pytest_accelerate.execution.base import Executor
+    from pytest_accelerate.lending import Clients
     from pytest_accelerate.matrix.expectations import Expectations
 
 PLAN_KEY = "accelerate_plan"
@@ -38,7 +39,7 @@ class AccelerateSession:
     def __init__(self, config: pytest.Config, options: Options) -> None:
         self.config = config
         self.options = options
-        self.planned: set[ModelCell] = set()
+        self.planned: set[Cell] = set()
         """Cells that were collected, before ``-k`` and the like deselected any."""
         self._plan: Plan | None = None
         self._executor: Executor | None = None
@@ -58,21 +59,34 @@ class AccelerateSession:
         return self._plan
 
     def _make_plan(self) -> Plan:
-        from pytest_accelerate.matrix.store import check_writable
-
         plan = make_plan(self.config, self.options, self.options.hardware or DEFAULT_HARDWARE)
-        check_writable(self.options.matrix_dir)
+        self.check_matrix()
         return plan
 
+    def check_matrix(self) -> None:
+        """Find out whether results can be written.
+
+        Raises:
+            UnwritableMatrix: they cannot.
+        """
+        from pytest_accelerate.matrix.store import check_writable
+
+        check_writable(self.options.matrix_dir)
+
     def prepare(self) -> None:
-        """Make the plan and check what else can be checked before the run.
+        """Check what can be checked before the run, and make the plan where models are to be run.
 
         Raises:
             AccelerateError: something that was asked for cannot be had.
         """
+        self.selected_providers()
+        _ = self.expectations
+        if not asks_for_models(self.config):
+            self.check_matrix()
+            return
         if self.options.models:
             self.selected_types()
-        _ = self.plan, self.expectations
+        _ = self.plan
         if self.options.resume:
             self._resume()
 
@@ -96,7 +110,15 @@ class AccelerateSession:
         self._plan = replace(self.plan, resumed=str(found.path))
 
     def header(self) -> list[str]:
-        """What the run's header says of the plan."""
+        """What the run's header says of the models and providers that were asked for."""
+        lines = self._header_of_models() if asks_for_models(self.config) else []
+        if asks_for_providers(self.config):
+            budget = f"live, at most {self.options.live_budget:g} USD"
+            how = budget if self.options.live_apis else "mocked"
+            lines.append(f"accelerate: {', '.join(self.selected_providers())}; {how}")
+        return lines
+
+    def _header_of_models(self) -> list[str]:
         plan = self.plan
         named = [
             f"{name} ({plan.devices[name]})" if plan.devices.get(name) else name
@@ -111,12 +133,16 @@ class AccelerateSession:
 
     def equip_worker(self, worker: str, workerinput: dict[str, Any]) -> None:
         """Hand the plan and a CUDA device of its own to a worker about to start."""
+        if not asks_for_models(self.config):
+            return
         workerinput[PLAN_KEY] = self.plan.dumps()
         if any(name == "cuda" for name in self.plan.hardware):
             workerinput[CUDA_KEY] = self._cuda_pool.lend(worker)
 
     def retire_worker(self, worker: str) -> None:
         """Take back what was lent to a worker that has gone."""
+        if not asks_for_models(self.config):
+            return
         if any(name == "cuda" for name in self.plan.hardware):
             self._cuda_pool.take_back(worker)
 
@@ -160,6 +186,31 @@ class AccelerateSession:
                 chosen = tuple(kind for kind in chosen if kind.name in names)
         return chosen
 
+    def selected_providers(self, marked: Sequence[str] = ()) -> tuple[str, ...]:
+        """The providers that ``--providers`` selects, of those that a marker names.
+
+        Raises:
+            UnknownProvider: there is none of a name; lists the known.
+        """
+        from pytest_accelerate import providers
+
+        known = providers.names()
+        chosen = known
+        for selection in (marked, self.options.providers):
+            for name in selection:
+                if name not in known:
+                    raise UnknownProvider(name, known)
+            if selection:
+                chosen = tuple(name for name in chosen if name in selection)
+        return chosen
+
+    @cached_property
+    def clients(self) -> Clients:
+        """The clients of providers, mocked or real as the options say."""
+        from pytest_accelerate.lending import Clients
+
+        return Clients(self.options, self.workers)
+
     @cached_property
     def expectations(self) -> Expectations:
         """What is known not to pass; nothing where weights other than the tiny ones are used."""
@@ -170,11 +221,12 @@ class AccelerateSession:
         return expectations.load(self.options.matrix_dir / "expectations.toml")
 
     @cached_property
-    def finished(self) -> dict[ModelCell, Result]:
+    def finished(self) -> dict[Cell, Result]:
         """Results of the run that is being resumed."""
         from pytest_accelerate.matrix.store import read_run
 
-        if self.plan.resumed is None:
+        # The plan looks for hardware, which a run of providers alone does not need.
+        if not self.options.resume or self.plan.resumed is None:
             return {}
         return dict(read_run(Path(self.plan.resumed)).results)
 
@@ -190,6 +242,8 @@ class AccelerateSession:
 
     def settings(self, cell: ModelCell) -> CellSettings:
         """How ``cell`` is to be run here."""
+        from pytest_accelerate.cells import CellSettings
+
         assigned = (self.worker_input or {}).get(CUDA_KEY)
         return CellSettings(
             weights=self.options.weights,
@@ -232,8 +286,12 @@ class AccelerateSession:
             recipe_modules=self.plan.recipe_modules,
         )
 
-    def run(self, cell: ModelCell) -> Result:
+    def run(self, cell: Cell) -> Result:
         """Run one cell, or say why it is not run."""
+        from pytest_accelerate.cells import ProviderCell, Result, Verdict
+
+        if isinstance(cell, ProviderCell):
+            return self.clients.run(cell)
         if cell.hardware in self.plan.missing:
             return Result(cell, Verdict.NOT_RUN, reason=self.plan.missing[cell.hardware])
         kind = next((kind for kind in self.model_types if kind.name == cell.model_type), None)

@@ -1,41 +1,27 @@
-"""The object behind the ``cell`` fixture: runs its cell and turns the verdict into an outcome."""
+"""The objects behind ``cell`` and ``provider_cell``: from a cell's verdict to its outcome."""
 
 from __future__ import annotations
 
-import json
+from typing import Generic, TypeVar
 
 import pytest
 
-from pytest_accelerate.cells import GREEN, ModelCell, Result, Verdict
+from pytest_accelerate.cells import GREEN, Cell, ModelCell, ProviderCell, Result, Verdict
+from pytest_accelerate.envelope import Envelope
 from pytest_accelerate.session import AccelerateSession
+from pytest_accelerate.vocabulary import PROPERTY
 
-PROPERTY = "accelerate_result"
-"""Name of the report's user property that carries a result to the controller."""
+C = TypeVar("C", bound=Cell)
 
 
-class CellUnderTest:
+class CellUnderTest(Generic[C]):
     """One cell of the matrix, in a test: ``cell.verify()`` is all that a test needs to call."""
 
-    def __init__(self, cell: ModelCell, session: AccelerateSession, item: pytest.Item) -> None:
+    def __init__(self, cell: C, session: AccelerateSession, item: pytest.Item) -> None:
         self.cell = cell
         self._session = session
         self._item = item
         self._result: Result | None = None
-
-    @property
-    def model_type(self) -> str:
-        """The cell's model type."""
-        return self.cell.model_type
-
-    @property
-    def hardware(self) -> str:
-        """The cell's hardware."""
-        return self.cell.hardware
-
-    @property
-    def precision(self) -> str:
-        """The cell's precision."""
-        return self.cell.precision
 
     def __repr__(self) -> str:
         return f"<cell {self.cell.id}>"
@@ -44,7 +30,7 @@ class CellUnderTest:
         """Run the cell, once, and put its result on the report.
 
         Raises:
-            ExecutorFailed: the machinery is broken; that says nothing about the model.
+            ExecutorFailed: the machinery is broken; that says nothing about the cell.
         """
         if self._result is None:
             finished = self._session.finished.get(self.cell)
@@ -73,19 +59,47 @@ class CellUnderTest:
         pytest.fail(_failure(result), pytrace=False)
 
     def _attach(self, result: Result, replayed: bool) -> None:
-        # One JSON string: a float subclass such as numpy.float64 in a property kills xdist.
-        envelope = {
-            "result": result.to_json(),
-            "planned": len(self._session.planned),
-            "replayed": replayed,
-        }
-        text = json.dumps(envelope, allow_nan=False)
+        text = Envelope.of(result, self._session.planned, replayed).dumps()
         self._item.user_properties.append((PROPERTY, text))
         self._item.add_report_section("call", "stages", _stages(result))
 
 
-def _command(result: Result) -> str:
-    return result.cell.command(result.measures.weights or "tiny")
+class ModelCellUnderTest(CellUnderTest[ModelCell]):
+    """One cell of a model type."""
+
+    @property
+    def model_type(self) -> str:
+        """The cell's model type."""
+        return self.cell.model_type
+
+    @property
+    def hardware(self) -> str:
+        """The cell's hardware."""
+        return self.cell.hardware
+
+    @property
+    def precision(self) -> str:
+        """The cell's precision."""
+        return self.cell.precision
+
+
+class ProviderCellUnderTest(CellUnderTest[ProviderCell]):
+    """One cell of a provider's operation."""
+
+    @property
+    def provider(self) -> str:
+        """The provider's name."""
+        return self.cell.provider
+
+    @property
+    def operation(self) -> str:
+        """The operation's name."""
+        return self.cell.operation
+
+    @property
+    def mode(self) -> str:
+        """Who answers: ``mock`` or ``live``."""
+        return self.cell.mode
 
 
 def _stages(result: Result) -> str:
@@ -98,8 +112,8 @@ def _stages(result: Result) -> str:
 def _failure(result: Result) -> str:
     lines = [f"{result.cell.id}: {result.verdict}: {result.reason}"]
     lines += [stage.traceback.rstrip() for stage in result.stages if stage.traceback]
-    lines.append(f"reproduce: {_command(result)}")
-    lines.append(f"known and accepted: {_command(result)} --update-expectations")
+    lines.append(f"reproduce: {result.command}")
+    lines.append(f"known and accepted: {result.command} --update-expectations")
     return "\n".join(lines)
 
 
@@ -108,5 +122,5 @@ def _unexpected(result: Result, expected: Verdict, reason: str) -> str:
     return (
         f"{result.cell.id}: {got}\n"
         f"expected {expected}: {reason}\n"
-        f"if that is right: {_command(result)} --update-expectations"
+        f"if that is right: {result.command} --update-expectations"
     )

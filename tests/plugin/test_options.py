@@ -21,8 +21,10 @@ def test_options_stand_in_one_help_group(pytester: pytest.Pytester) -> None:
         "--matrix-dir",
         "--resume",
         "--update-expectations",
-        "--live-apis",
         "--providers",
+        "--live-apis",
+        "--live-budget",
+        "--live-writes",
     ):
         assert option in group
 

@@ -48,13 +48,35 @@ def test_an_unrelated_suite_is_left_without_a_trace(
     assert "accelerate" not in result.stdout.str().replace("plugins: accelerate", "")
 
 
+def test_an_unrelated_suite_imports_few_modules_of_the_plugin(
+    pytester: pytest.Pytester, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What is imported is what parses and delegates: its time is measured in benchmarks/."""
+    pytester.makeconftest(
+        """
+        import sys
+        def pytest_unconfigure(config):
+            parts = [name.split(".") for name in sys.modules]
+            print("OURS", *sorted(p[1] for p in parts if p[0] == "pytest_accelerate" and p[1:]))
+        """
+    )
+    pytester.makepyfile("def test_unrelated(): assert True")
+    result = run_alone(pytester, monkeypatch)
+    result.stdout.fnmatch_lines(
+        ["OURS errors fixtures hookspecs options plan plugin provider_fixtures session vocabulary"]
+    )
+
+
 def test_loading_the_plugin_costs_less_than_20_ms() -> None:
-    """Beside what pytest imports anyway, importing the plugin takes under 20 ms."""
+    """Beside what pytest imports anyway, importing the plugin takes under 20 ms of processor time.
+
+    Of many processes the least: other work on the machine adds to each, and takes from none.
+    """
     code = (
         "import pytest, time, dataclasses, json, enum, subprocess, functools, pathlib\n"
-        "started = time.perf_counter()\n"
+        "started = time.process_time()\n"
         "import pytest_accelerate.plugin\n"
-        "print(time.perf_counter() - started)"
+        "print(time.process_time() - started)"
     )
     seconds = [
         float(
@@ -62,7 +84,7 @@ def test_loading_the_plugin_costs_less_than_20_ms() -> None:
                 [sys.executable, "-c", code], capture_output=True, text=True, check=True
             ).stdout
         )
-        for _ in range(5)
+        for _ in range(10)
     ]
     assert min(seconds) < 0.020
 

@@ -1,0 +1,117 @@
+"""The clients that a test is given: mocked, or of the real APIs as far as the options allow."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NoReturn
+
+import pytest
+
+from pytest_accelerate.cells import WRITING_EFFECTS, Measures, ProviderCell, Result, Verdict
+from pytest_accelerate.errors import BudgetExceeded
+from pytest_accelerate.guard import offline
+from pytest_accelerate.providers import mocks, provider_class
+from pytest_accelerate.providers.base import Provider
+from pytest_accelerate.providers.budget import Budget, MeteredMetrics, refusal
+from pytest_accelerate.providers.examples import examples
+from pytest_accelerate.providers.operation import Effect
+from pytest_accelerate.providers.stages import run_provider_cell
+from pytest_accelerate.transport.clock import FakeClock
+from pytest_accelerate.transport.credentials import missing
+
+if TYPE_CHECKING:
+    import respx
+
+    from pytest_accelerate.options import Options
+
+
+@dataclass(frozen=True)
+class Lent:
+    """What a test has for its time."""
+
+    client: Provider
+    router: respx.MockRouter | None
+    """What answers in place of the provider; ``None`` where the real one does."""
+
+
+class Clients:
+    """Makes the clients of one process's part of a run, on one budget."""
+
+    def __init__(self, options: Options, workers: int) -> None:
+        self._options = options
+        # Workers do not know of each other's calls: each has its share.
+        self.budget = Budget(options.live_budget / workers)
+
+    @contextmanager
+    def lend(self, name: str) -> Iterator[Lent]:
+        """A client that is closed when the test is over.
+
+        Where it is mocked, the process has no network for so long, and sleeps between tries take
+        no time. Where it is real and lacks its key, the test skips.
+        """
+        if self._options.live_apis:
+            absent = self._missing(name)
+            if absent:
+                pytest.skip(absent)
+            with self._live(name) as client:
+                yield Lent(client, None)
+            return
+        kind = provider_class(name)
+        router = mocks.router(kind)
+        with (
+            offline(),
+            kind(
+                mocks.KEY,
+                base_url=kind.default_base_url,
+                clock=FakeClock(),
+                **mocks.transports(router),
+            ) as client,
+        ):
+            yield Lent(client, router)
+
+    def run(self, cell: ProviderCell) -> Result:
+        """Run one cell, or say why it is not run."""
+        if cell.mode == "mock":
+            return run_provider_cell(cell)
+        effect = provider_class(cell.provider).operations()[cell.operation].declaration.effect
+        skipped = self._missing(cell.provider) or self._not_sent(cell, effect)
+        if skipped:
+            return _untried(cell, effect, Verdict.SKIP, skipped)
+        try:
+            return run_provider_cell(cell, self._live(cell.provider))
+        except BudgetExceeded as error:
+            return _untried(cell, effect, Verdict.NOT_RUN, str(error))
+
+    def _live(self, name: str) -> Provider:
+        kind = provider_class(name)
+        client = kind()
+        client.shared.metrics = MeteredMetrics(kind, self.budget, self._options.live_writes, _skip)
+        return client
+
+    def _missing(self, name: str) -> str:
+        """Which variable to set for a provider whose key is not there; empty where it is."""
+        kind = provider_class(name)
+        with kind() as client:
+            if client.key_source or not kind.credential.required:
+                return ""
+        return str(missing(name, kind.credential))
+
+    def _not_sent(self, cell: ProviderCell, effect: Effect) -> str:
+        """Why an operation is not tried live; empty where it is."""
+        if effect in WRITING_EFFECTS and not self._options.live_writes:
+            return refusal(cell.provider, cell.operation, effect)
+        example = examples(cell.provider).get(cell.operation)
+        if example is not None and not example.live:
+            return "its example names what another call has to make first"
+        return ""
+
+
+def _skip(reason: str) -> NoReturn:
+    pytest.skip(reason)
+
+
+def _untried(cell: ProviderCell, effect: Effect, verdict: Verdict, reason: str) -> Result:
+    measures = Measures(implementation_type=cell.implementation_type, effect=str(effect))
+    return Result(cell, verdict, measures=measures, reason=reason)
