@@ -23,7 +23,7 @@
         ├── UnsafeCredentials     a file of keys that others can read, or that cannot be read
         ├── ClientClosed          the client was closed before or during the call
         ├── QueueFull             too many calls wait already
-        ├── CircuitOpen           the provider failed too often just now; says when it is tried again
+        ├── CircuitOpen           it failed too often just now; says when it is tried again
         ├── DeadlineExceeded      the call's own time is over; a TimeoutError too
         ├── ConnectionFailed      it could not be reached, or the connection broke
         │   └── ProviderTimeout   it did not answer in time; a TimeoutError too

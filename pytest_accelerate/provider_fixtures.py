@@ -46,7 +46,9 @@ def provider(_accelerate_lent: Lent) -> Any:
 
     While a mocked one is in use, the process reaches nothing beyond this machine. A real one
     skips without its key, refuses what writes without ``--live-writes``, and ends the run
-    when ``--live-budget`` is used up. It is closed after the test.
+    when ``--live-budget`` is used up. It is closed after the test; what a real one has opened in
+    an event loop, that loop alone can close: ``async with provider:``, or ``await
+    provider.aclose()``.
     """
     return _accelerate_lent.client
 

@@ -29,6 +29,9 @@ ASSUMED: Mapping[Effect, float] = {
 """USD for a request whose price is not known: above what the tiny calls of the examples cost with
 the dearest models, and what an image costs."""
 
+_ROUNDING = 1e-9
+"""USD that adding up may be off by."""
+
 
 class Budget:
     """The money of one process's part of a run; safe to use from threads."""
@@ -53,7 +56,7 @@ class Budget:
             BudgetExceeded: there is not so much left.
         """
         with self._lock:
-            if usd > 0 and self._spent + usd > self.limit:
+            if usd > 0 and self._spent + usd > self.limit + _ROUNDING:
                 self.exceeded = True
                 raise BudgetExceeded(
                     f"the next call could bring the cost of this run, {self._spent:.4f} USD so "
@@ -65,7 +68,7 @@ class Budget:
         """Correct what was counted, by what a call cost in the end."""
         with self._lock:
             self._spent += difference
-            self.exceeded = self.exceeded or self._spent > self.limit
+            self.exceeded = self.exceeded or self._spent > self.limit + _ROUNDING
 
 
 class MeteredMetrics(Metrics):

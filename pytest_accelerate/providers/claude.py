@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, ClassVar, Literal, Unpack
 
 from pytest_accelerate.errors import InvalidParameters
+from pytest_accelerate.providers import pricing
 from pytest_accelerate.providers.claude_answers import (
     Batch,
     BatchResults,
@@ -17,6 +18,7 @@ from pytest_accelerate.providers.claude_resources import ClaudeResources
 from pytest_accelerate.providers.claude_stream import MessageEvent
 from pytest_accelerate.providers.operation import Effect, Encoding, Paging, operation
 from pytest_accelerate.providers.parameters import CallOptions, Filled
+from pytest_accelerate.providers.reading import mapping
 from pytest_accelerate.transport.answers import Answer, PageAnswer
 from pytest_accelerate.transport.credentials import Credential
 from pytest_accelerate.transport.events import Streaming
@@ -47,10 +49,20 @@ class Claude(ClaudeResources):
     default_base_url = "https://api.anthropic.com"
     base_url_variable = "ANTHROPIC_BASE_URL"
     credential: ClassVar[Credential] = Credential(("ANTHROPIC_API_KEY",))
-    key_header = "x-api-key"
-    key_format = "{}"
     # The version that the parameters and answers here are those of.
     fixed_headers: ClassVar[Mapping[str, str]] = {"anthropic-version": "2026-10-21"}
+
+    def cost(self, answer: Answer) -> float | None:
+        """US dollars at the prices of :mod:`~pytest_accelerate.providers.pricing`; an estimate.
+
+        ``None`` where no price is known: of tools that Anthropic ran, of what is kept for an hour,
+        of another tier, speed or place.
+        """
+        usage = mapping(answer.get("usage"))
+        kept = mapping(usage.get("cache_creation")).get("ephemeral_1h_input_tokens")
+        elsewhere = usage.get("inference_geo") not in (None, "", "global", "not_available")
+        other = usage.get("server_tool_use") or usage.get("speed") == "fast"
+        return None if kept or other or elsewhere else pricing.cost_of(self.name, answer)
 
     @operation("POST", "/v1/messages", answer=Message, streaming=MESSAGE_STREAM)
     def messages(

@@ -89,6 +89,7 @@ class Message(ChatAnswer):
             input_tokens=_count(usage.get("input_tokens")) + written + cached,
             output_tokens=_count(usage.get("output_tokens")),
             cached_tokens=cached,
+            cache_write_tokens=written,
             reasoning_tokens=_count(
                 _object(usage.get("output_tokens_details")).get("thinking_tokens")
             ),

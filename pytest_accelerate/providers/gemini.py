@@ -8,6 +8,7 @@ from typing import Annotated, Any, ClassVar, Literal, Unpack
 from urllib.parse import urlsplit
 
 from pytest_accelerate.errors import InvalidParameters
+from pytest_accelerate.providers import pricing
 from pytest_accelerate.providers.base import Provider
 from pytest_accelerate.providers.gemini_answers import (
     GeminiAnswer,
@@ -29,6 +30,7 @@ from pytest_accelerate.providers.gemini_stream import GENERATE_STREAM
 from pytest_accelerate.providers.gemini_upload import UploadOperation, file_body
 from pytest_accelerate.providers.operation import Effect, Paging, operation
 from pytest_accelerate.providers.parameters import CallOptions, File, Filled
+from pytest_accelerate.providers.reading import mapping, mappings
 from pytest_accelerate.transport.answers import Answer, BinaryAnswer, EmptyAnswer
 from pytest_accelerate.transport.credentials import Credential
 
@@ -111,6 +113,18 @@ class Gemini(Provider):
     credential: ClassVar[Credential] = Credential(("GOOGLE_API_KEY", "GEMINI_API_KEY"))
     key_header = "x-goog-api-key"
     key_format = "{}"
+
+    def cost(self, answer: Answer) -> float | None:
+        """US dollars at the prices of :mod:`~pytest_accelerate.providers.pricing`; an estimate.
+
+        ``None`` where no price is known: of anything but text, and of tools that Google ran.
+        """
+        usage = mapping(answer.get("usageMetadata"))
+        counted = (each for name, each in usage.items() if name.endswith("TokensDetails"))
+        kinds = {each.get("modality") for listed in counted for each in mappings(listed)}
+        if kinds - {"TEXT"} or usage.get("toolUsePromptTokenCount"):
+            return None
+        return pricing.cost_of(self.name, answer)
 
     @operation(
         "POST", "/{model}:generateContent",

@@ -19,7 +19,7 @@ from pytest_accelerate.providers.openai_audio import Speech, Transcription
 from pytest_accelerate.providers.openai_family import Embeddings, Messages, OpenAICompatible
 from pytest_accelerate.providers.operation import Effect, Encoding, operation
 from pytest_accelerate.providers.parameters import CallOptions, File, Filled
-from pytest_accelerate.providers.reading import mapping, mappings, text_of
+from pytest_accelerate.providers.reading import mapping, mappings
 from pytest_accelerate.providers.tokens import count_tokens
 from pytest_accelerate.transport.answers import Answer
 from pytest_accelerate.transport.credentials import Credential
@@ -68,10 +68,9 @@ class Groq(OpenAICompatible):
         ):
             return None
         # A compound system asks several models, each at its own price.
-        if mappings(mapping(answer.get("usage_breakdown")).get("models")) or answer.usage is None:
+        if mappings(mapping(answer.get("usage_breakdown")).get("models")):
             return None
-        known = pricing.price(self.name, text_of(answer.get("model")))
-        return pricing.cost(answer.usage, known)
+        return pricing.cost_of(self.name, answer)
 
     def check_model(
         self, model: str, feature: Feature = "chat", **options: Unpack[CallOptions]

@@ -374,6 +374,7 @@ class Handler(Generic[P, A]):
             answer = self.operation.declaration.answer.of(reply, self._origin(reply, call))
         except InvalidResponse as error:
             error.attempts = reply.attempts
+            self._provider.shared.metrics.broke(self.operation.name, type(error).__name__)
             raise self._told(error, call) from None
         self._spend(answer)
         return answer  # type: ignore[return-value]

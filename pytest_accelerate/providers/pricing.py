@@ -14,7 +14,8 @@ from datetime import UTC, date, datetime
 from functools import cache
 
 from pytest_accelerate.providers.price_table import AS_OF, PAGES, RATES, SOURCE
-from pytest_accelerate.transport.answers import Usage
+from pytest_accelerate.providers.reading import mapping
+from pytest_accelerate.transport.answers import Answer, Usage
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,24 @@ def price(provider: str, model: str, on: date | None = None) -> Price | None:
     day = on or datetime.now(UTC).date()
     listed = _by_name().get((provider, model)) or _by_release(provider, model)
     return next((each for each in listed if _holds(each, day)), None)
+
+
+_PRICED_TIERS = (None, "auto", "default", "standard", "on_demand")
+"""The service tiers that the table's prices are those of."""
+
+
+def cost_of(provider: str, answer: Answer) -> float | None:
+    """US dollars that an answer comes to at its model's price; ``None`` where that is not known.
+
+    The model is the one that answered, under ``model`` or Gemini's ``modelVersion``.
+    """
+    model = answer.get("model") or answer.get("modelVersion")
+    if answer.usage is None or not isinstance(model, str):
+        return None
+    tier = answer.get("service_tier") or mapping(answer.get("usage")).get("service_tier")
+    if tier not in _PRICED_TIERS:
+        return None
+    return cost(answer.usage, price(provider, model))
 
 
 def cost(usage: Usage, price: Price | None) -> float | None:

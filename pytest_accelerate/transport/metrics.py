@@ -24,7 +24,7 @@ class OperationMetrics:
     """Requests sent, each try counted."""
     errors: Mapping[str, int] = field(default_factory=dict)
     """Calls that failed, by the name of the error; ``cancelled`` where the caller gave up. Streams
-    that broke off after they had begun too."""
+    that broke off after they had begun too, and answers that cannot be read."""
     latency: tuple[int, ...] = (0,) * (len(BOUNDS) + 1)
     """Calls by duration, queue and sleeps included: one count for each of :data:`BOUNDS`."""
     seconds: float = 0.0
@@ -69,7 +69,7 @@ class Metrics:
             self._ended(operation, seconds).errors[kind] += 1
 
     def broke(self, operation: str, kind: str) -> None:
-        """Count the error of a stream that had begun: its call is counted already."""
+        """Count an error that comes after the answer: its call is counted already."""
         with self._lock:
             self._of(operation).errors[kind] += 1
 

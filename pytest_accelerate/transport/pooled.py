@@ -32,13 +32,13 @@ class PooledTransport(httpx.BaseTransport):
         proxy = proxy_for(base_url)
         self._pool = httpcore.ConnectionPool(
             ssl_context=ssl_context(base_url),
-            proxy=httpcore.Proxy(proxy) if proxy else None,
+            proxy=_proxy(proxy) if proxy else None,
             max_connections=None,  # the slots bound them
             keepalive_expiry=KEEPALIVE,
             network_backend=PacedBackend(),
         )
         self._closed = False
-        self._dropped: deque[httpcore.Response] = deque()
+        self._dropped: deque[tuple[httpcore.Response, Iterator[bytes]]] = deque()
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Send a request, and give its answer with the body unread."""
@@ -62,14 +62,15 @@ class PooledTransport(httpx.BaseTransport):
             response.status, headers=response.headers, stream=_Body(response, self)
         )
 
-    def drop(self, response: httpcore.Response) -> None:
+    def drop(self, response: httpcore.Response, chunks: Iterator[bytes]) -> None:
         """Close the connection of a response that nobody reads any more.
 
         It takes no lock, since the garbage collector may call it while this thread holds the
-        pool's: the pool is told at the next request.
+        pool's: the pool is told at the next request. The end of ``chunks`` takes it too, so they
+        are kept until then.
         """
         response.extensions["network_stream"].close()
-        self._dropped.append(response)
+        self._dropped.append((response, chunks))
 
     def ended(self) -> None:
         """A response is over: after :meth:`close` its connection is not to be kept."""
@@ -85,7 +86,7 @@ class PooledTransport(httpx.BaseTransport):
     def _sweep(self) -> None:
         while self._dropped:
             try:
-                response = self._dropped.popleft()
+                response, _ = self._dropped.popleft()
             except IndexError:  # another thread was quicker
                 return
             response.close()
@@ -108,11 +109,26 @@ class _Body(httpx.SyncByteStream):
         self._response.close()
         self._transport.ended()
 
-    def drop(self) -> None:
+    def drop(self, chunks: Iterator[bytes]) -> None:
         """Close the connection from wherever the garbage collector happens to be."""
-        self._transport.drop(self._response)
+        self._transport.drop(self._response, chunks)
 
 
 def pooled(base_url: str) -> httpx.BaseTransport:
     """Connections for threads."""
     return PooledTransport(base_url)
+
+
+def _proxy(url: str) -> httpcore.Proxy:
+    """A proxy, with the user and password that its URL may name."""
+    given = httpx.Proxy(url)
+    return httpcore.Proxy(
+        httpcore.URL(
+            scheme=given.url.raw_scheme,
+            host=given.url.raw_host,
+            port=given.url.port,
+            target=given.url.raw_path,
+        ),
+        auth=given.raw_auth,
+        headers=given.headers.raw,
+    )

@@ -96,12 +96,14 @@ class ThreadDriver:
     def _open(self, step: Send, response: httpx.Response) -> Outcome:
         call, policy = step.call, step.policy
         assert call.streaming is not None
+        chunks = _chunks(response)
+        drop = getattr(response.stream, "drop", None)
         stream: Stream[Any] = Stream(
             Arrivals(StreamReader(call.streaming), policy.max_response_bytes,
                      request_id(response.headers)),
-            partial(PACE.next, _chunks(response)),
+            partial(PACE.next, chunks),
             response.close,
-            getattr(response.stream, "drop", response.close),
+            partial(drop, chunks) if drop is not None else response.close,
             failure_of,
             policy.stream_idle_timeout,
         )  # fmt: skip

@@ -336,3 +336,14 @@ def test_key_is_not_told() -> None:
     with pytest.raises(errors.AuthenticationFailed) as caught:
         client.chat(ASK)
     assert KEY not in f"{caught.value!r} {caught.value} {client!r} {client.chat!r}"
+
+
+@pytest.mark.parametrize("model", ["openai/gpt-oss-20b", "a/../../files", "a?b#c"])
+def test_model_is_one_segment_of_the_path(model: str) -> None:
+    """A model's name leads nowhere but to that model, whatever stands in it."""
+    seen: list[httpx.Request] = []
+    mocked(EXAMPLES["models_get"].reply, seen).models_get(model=model)
+    path = seen[0].url.raw_path.decode()
+    assert path.startswith("/openai/v1/models/")
+    assert path.count("/") == 4
+    assert seen[0].url.path.removeprefix("/openai/v1/models/") == model

@@ -118,6 +118,8 @@ class HostileServer:
         self._loop = asyncio.new_event_loop()
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._thread.start()
+        self.connections = 0
+        """How many were made so far."""
         self._players: set[asyncio.Task[None]] = set()
         self._server = self._run(asyncio.start_server(self._connected, "127.0.0.1", 0))
         host, port = self._server.sockets[0].getsockname()
@@ -149,6 +151,7 @@ class HostileServer:
         task = asyncio.current_task()
         assert task is not None
         self._players.add(task)
+        self.connections += 1
         try:
             while (head := await read_request(reader)) is not None:
                 scripts, heard = self._scripts[head.split("/")[1]]

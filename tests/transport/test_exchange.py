@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Generator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import Any
 
@@ -38,7 +38,7 @@ POLICY = Policy(
     backoff_initial=1.0,
     backoff_cap=8.0,
     breaker_failures=3,
-    breaker_cooldown=5.0,
+    breaker_cooldown=0.5,
     retry_floor=50,
 )
 UNTOUCHED = (425, 429, 503, 529)
@@ -106,11 +106,11 @@ REPLIES = st.one_of(
 class Driver(RuleBasedStateMachine):
     """Calls that share a client, each brought on step by step in any order."""
 
-    @initialize(resend=st.booleans())
-    def start(self, resend: bool) -> None:
+    @initialize(resend=st.booleans(), failures=st.sampled_from([0, 1, 1, 3]))
+    def start(self, resend: bool, failures: int) -> None:
         """A new client."""
         self.clock = FakeClock()
-        self.shared = make_shared(clock=self.clock)
+        self.shared = make_shared(replace(POLICY, breaker_failures=failures), self.clock)
         self.resend = resend
         self.all: list[Running] = []
         self.begun = 0
@@ -273,8 +273,8 @@ class Driver(RuleBasedStateMachine):
     @precondition(lambda self: self.alive())
     @rule(data=st.data())
     def cancel(self, data: st.DataObject) -> None:
-        """Give a call up, wherever it is."""
-        running = self.chosen(data, self.alive())
+        """Give a call up, wherever it is: most of all while it sends."""
+        running = self.chosen(data, self.alive(Send) or self.alive())
         if running is None:
             return
         if running.ticket is not None:
@@ -297,7 +297,7 @@ class Driver(RuleBasedStateMachine):
         """Let time pass."""
         self.clock.advance(seconds)
 
-    @rule(really=st.sampled_from([False] * 9 + [True]))
+    @rule(really=st.sampled_from([False] * 5 + [True]))
     def close(self, really: bool) -> None:
         """Close the client."""
         if really:
@@ -414,6 +414,28 @@ def test_a_slot_that_comes_too_late() -> None:
     with pytest.raises(errors.DeadlineExceeded):
         steps.send(ticket)
     assert shared.slots.active == 0
+
+
+def test_a_slot_of_a_client_that_was_closed() -> None:
+    """Nothing is sent once the client is closed, even where a slot was granted just before."""
+    shared = make_shared()
+    steps = exchange(make_call(), shared)
+    next(steps)
+    ticket = shared.slots.take()
+    shared.slots.close()
+    with pytest.raises(errors.ClientClosed):
+        steps.send(ticket)
+    assert shared.slots.active == 0
+
+
+def test_at_once_is_not_at_once_for_all() -> None:
+    """A Retry-After of 0, or a date that is over, leaves the sleep to the backoff."""
+    for asked in ("0", "Fri, 01 Jan 2021 00:00:00 GMT"):
+        _, steps = bring(
+            make_shared(), make_call(), Reply(429, httpx.Headers({"retry-after": asked})), GOOD
+        )
+        assert isinstance(steps[2], Sleep)
+        assert 0.5 <= steps[2].seconds <= 1.0
 
 
 def test_a_failing_credential_frees_the_slot() -> None:

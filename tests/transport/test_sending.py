@@ -163,3 +163,26 @@ def test_impossible_times(server: RecordingServer, way: str, timeout: float) -> 
     """A time that is none is refused."""
     with pytest.raises(errors.InvalidParameters, match="timeout"):
         send(way, server.url, "fetch", name="n", timeout=timeout)
+
+
+def test_a_proxy(server: RecordingServer, way: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The proxy that the environment names is asked, with the user and password of its URL."""
+    for name in ("no_proxy", "NO_PROXY"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("http_proxy", server.url.replace("//", "//user:word@"))
+    send(way, "http://store.invalid", "fetch", name="n")
+    (request,) = server.requests
+    assert request.headers["host"] == "store.invalid"
+    assert request.headers["proxy-authorization"] == "Basic dXNlcjp3b3Jk"
+    assert request.headers["authorization"] == f"Bearer {KEY}"
+
+
+def test_an_answer_that_cannot_be_read_is_counted() -> None:
+    """An answer that is not what the protocol says is an error in the metrics."""
+    with (
+        RecordingServer(CannedReply(b"[")) as server,
+        Store(KEY, base_url=server.url, policy=FAST) as client,
+    ):
+        with pytest.raises(errors.InvalidResponse):
+            client["fetch"](name="n")
+        assert client.metrics["fetch"].errors == {"InvalidResponse": 1}
