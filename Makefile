@@ -1,5 +1,6 @@
 # make matrix             every model type on HARDWARE; ends with matrix/index.html
 # make matrix HARDWARE=cuda ARGS="--models bert,gpt2"
+# make apis               every operation of the API providers, mocked; ARGS="--live-apis" for the real ones
 # make test               the project's own tests, ruff and mypy
 HARDWARE ?= cpu,openvino
 PYTHON ?= python3
@@ -7,10 +8,13 @@ ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: matrix test lint install clean
+.PHONY: matrix apis test lint install clean
 
 matrix: $(VENV)/installed
 	$(BIN)/pytest -n auto --hardware $(HARDWARE) $(ARGS)
+
+apis: $(VENV)/installed
+	$(BIN)/pytest api_tests $(ARGS)
 
 test: lint
 	$(BIN)/pytest tests -n auto -q

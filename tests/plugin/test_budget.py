@@ -39,13 +39,13 @@ def test_a_known_cost_takes_the_place_of_the_assumed_one() -> None:
 
 def test_an_unknown_cost_stays_assumed() -> None:
     """What is not known is not counted for nothing: the calls come to an end."""
-    metrics, calls = metered(OpenAI, limit=1.0), 0
-    with pytest.raises(BudgetExceeded, match="--live-budget 1$"):
-        while calls < 1000:
-            metrics.sent("chat")
-            metrics.spent("chat", 10, 10, None)
-            calls += 1
-    assert calls == 1.0 / ASSUMED[Effect.INFER]
+    metrics = metered(OpenAI, limit=1.0)
+    for _ in range(round(1.0 / ASSUMED[Effect.INFER])):
+        metrics.sent("chat")
+        metrics.spent("chat", 10, 10, None)
+    assert not metrics.budget.exceeded
+    with pytest.raises(BudgetExceeded, match=r"--live-budget 1$"):
+        metrics.sent("chat")
     assert metrics.budget.exceeded
 
 
@@ -64,7 +64,7 @@ def test_reading_costs_nothing_and_writing_must_be_allowed() -> None:
     metrics = metered(OpenAI, limit=0.0)
     metrics.sent("models_list")
     assert metrics.budget.spent == 0
-    with pytest.raises(Refused, match="openai.files_upload creates .*--live-writes"):
+    with pytest.raises(Refused, match=r"openai\.files_upload creates .*--live-writes"):
         metrics.sent("files_upload")
     with pytest.raises(BudgetExceeded):
         metered(OpenAI, limit=0.0, writes=True).sent("files_upload")
