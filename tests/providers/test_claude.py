@@ -54,7 +54,7 @@ def test_usage_counts_the_cache_as_input() -> None:
         "output_tokens_details": {"thinking_tokens": 30},
     }
     mocked, _ = client(json_reply({**RICH, "usage": usage}))
-    assert mocked.messages(**HELLO).usage == Usage(123, 50, 20, 30)
+    assert mocked.messages(**HELLO).usage == Usage(123, 50, 20, 30, cache_write_tokens=100)
     spent = mocked.metrics["messages"]
     assert (spent.input_tokens, spent.output_tokens, spent.cost_usd) == (123, 50, None)
 

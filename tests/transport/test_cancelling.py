@@ -6,6 +6,7 @@ import asyncio
 import gc
 import threading
 import time
+import zlib
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Any
 
@@ -14,6 +15,7 @@ import pytest
 
 from pytest_accelerate import errors
 from pytest_accelerate.providers.openai import OpenAI
+from pytest_accelerate.transport.pace import PacedStream
 from tests.transport.calling import KEY, in_tasks, policy
 from tests.transport.hostile import (
     DONE,
@@ -24,6 +26,7 @@ from tests.transport.hostile import (
     End,
     HostileServer,
     Script,
+    chunk,
     failing,
     piece,
 )
@@ -73,6 +76,10 @@ def one_at_once(url: str, **changes: Any) -> OpenAI:
 
 
 STREAM_STALLS: Script = [HEAD + piece("Hello"), End.STALL]
+_PACKER = zlib.compressobj(wbits=31)
+PACKED_STREAM = HEAD.replace(b"\r\n\r\n", b"\r\ncontent-encoding: gzip\r\n\r\n") + chunk(
+    _PACKER.compress(b'data: {"choices": []}\n\n') + _PACKER.flush(zlib.Z_SYNC_FLUSH)
+)
 MOMENTS: dict[str, tuple[Script, bool]] = {
     "while it sends": ([End.STALL], False),
     "amid the headers": ([GOOD[:20], End.STALL], False),
@@ -228,28 +235,32 @@ def test_a_stream_in_a_cycle(server: HostileServer) -> None:
     in_tasks(work)
 
 
-def test_the_collector_amid_the_pools_own_work(server: HostileServer) -> None:
-    """Wherever in a call the collector finds a dropped stream, its thread does not lock up."""
-    url, heard = server.says([STREAM])
+@pytest.mark.parametrize("script", [STREAM_STALLS, [PACKED_STREAM, End.STALL]])
+def test_the_collector_amid_the_pools_own_work(
+    server: HostileServer, monkeypatch: pytest.MonkeyPatch, script: Script
+) -> None:
+    """A dropped stream that the collector finds while the pool is locked locks nothing up."""
+    url, _ = server.says(script, [GOOD])
+    asked = PacedStream.get_extra_info
 
-    def work() -> None:
-        with one_at_once(url, concurrency=1000) as client:
-            for _ in range(60):
-                holder: dict[str, Any] = {"stream": client.chat.stream(PARAMETERS)}
-                holder["itself"] = holder
-                del holder
+    def collecting(stream: PacedStream, info: str) -> Any:
+        if info == "is_readable":  # httpcore asks it of idle connections, its pool locked
             gc.collect()
-            assert client.shared.slots.active == 0
+        return asked(stream, info)
 
-    thresholds = gc.get_threshold()
-    gc.freeze()  # what is there already need not be looked at each time
-    gc.set_threshold(7, 1, 1)
-    try:
-        _in_thread(work)
-    finally:
-        gc.set_threshold(*thresholds)
-        gc.unfreeze()
-    assert heard.count == 60
+    with one_at_once(url, concurrency=2) as client:
+        gc.disable()
+        try:
+            holder: dict[str, Any] = {"stream": client.chat.stream(PARAMETERS)}
+            holder["itself"] = holder
+            del holder
+            assert client.chat(PARAMETERS).text == "Hello there"  # its connection is idle then
+            monkeypatch.setattr(PacedStream, "get_extra_info", collecting)
+            assert client.shared.slots.active == 1
+            assert _in_thread(lambda: client.chat(PARAMETERS)).text == "Hello there"
+        finally:
+            gc.enable()
+        assert client.shared.slots.active == 0
 
 
 def test_a_stream_that_was_not_begun(server: HostileServer) -> None:

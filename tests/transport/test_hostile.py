@@ -558,8 +558,8 @@ def test_no_stream_where_one_was_asked_for(server: HostileServer, way: str, scri
 
 def test_bytes_after_the_end_mark(server: HostileServer, way: str) -> None:
     """What follows the end mark is not read, and a server that goes on holds nobody."""
-    script: Script = [STREAM.removesuffix(b"0\r\n\r\n"), *[piece("more"), 0.01] * 200]
-    url, _ = server.says(script)
+    more: list[bytes | float | End] = [piece("more"), 0.01]
+    url, _ = server.says([STREAM.removesuffix(b"0\r\n\r\n"), *more * 200])
     ended = call(way, url, stream=True)
     assert ended.text == "Hello there"
     assert ended.seconds < 1
