@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -65,8 +65,16 @@ def trace(specimen: Specimen, reference: Tensors) -> Conversion:
     """Trace the model on its inputs and convert what was seen."""
     preparation = Preparation.of(specimen.model, specimen.inputs)
     completed = preparation.complete(specimen.inputs)
-    traceable = Traceable(specimen.model, completed, preparation.variable(completed))
-    with _for_tracing(specimen.model), torch.no_grad(), warnings.catch_warnings():
+    names = preparation.variable(completed)
+    # The exporter makes lists of layouts, and not every model that reads them takes lists.
+    given = {
+        name: value
+        for name, value in specimen.inputs.items()
+        if isinstance(value, torch.Tensor) and isinstance(completed.get(name), list)
+    }
+    traceable = Traceable(specimen.model, {**completed, **given}, names)
+    quiet = warnings.catch_warnings()
+    with _for_tracing(specimen.model), _masks_by_broadcasting(), torch.no_grad(), quiet:
         warnings.simplefilter("ignore")
         shapes = [list(value.shape) for value in traceable.examples]
         model = openvino.convert_model(traceable.trace(), input=shapes)
@@ -121,6 +129,31 @@ def _for_tracing(model: torch.nn.Module) -> Iterator[None]:
         yield
     finally:
         choose(before)
+
+
+@contextlib.contextmanager
+def _masks_by_broadcasting() -> Iterator[None]:
+    """Let a mask that is made entry by entry, under vmap, be made of whole rows and columns.
+
+    A trace does not see what happens within vmap: OpenVINO misses it ("unordered_map::at").
+    """
+    from transformers import masking_utils
+
+    masks: Any = masking_utils
+    before = masks._vmap_expansion_sdpa
+
+    def expansion(mask: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
+        def make(*places: torch.Tensor) -> torch.Tensor:
+            made = mask(*masks._non_vmap_expansion_sdpa(*places))
+            return made.expand([len(along) for along in places])
+
+        return make
+
+    masks._vmap_expansion_sdpa = expansion
+    try:
+        yield
+    finally:
+        masks._vmap_expansion_sdpa = before
 
 
 def _match_ports(model: Any, known: Mapping[str, str]) -> dict[str, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -40,6 +41,7 @@ class Preparation:
 
         completed = copy.deepcopy(dict(inputs))
         with torch.no_grad():
+            _place_sounds_and_videos(self.model, completed)
             precompute_export_inputs(self.model, completed)
         return completed
 
@@ -60,6 +62,24 @@ class Preparation:
     def variable(self, completed: Inputs) -> tuple[str, ...]:
         """The names of the tensors that are not constants, in order."""
         return tuple(name for name in flatten(dict(completed)) if name not in self.baked)
+
+
+def _place_sounds_and_videos(model: Any, inputs: dict[str, Any]) -> None:
+    """Add the position ids of a model that hears and sees, Qwen's omni models.
+
+    The exporter hands ``get_rope_index`` what has the same name there as in ``forward``; lengths
+    of sound and pace of videos have not.
+    """
+    if "video_second_per_grid" not in inputs or "feature_attention_mask" not in inputs:
+        return
+    known = {
+        **inputs,
+        "audio_seqlens": inputs["feature_attention_mask"].sum(-1),
+        "second_per_grids": inputs["video_second_per_grid"],
+    }
+    taken = inspect.signature(model.get_rope_index).parameters
+    positions, _ = model.get_rope_index(**{name: known[name] for name in taken if name in known})
+    inputs["position_ids"] = positions
 
 
 def _plain_leaves(name: str, value: Any) -> Iterator[tuple[str, Any]]:

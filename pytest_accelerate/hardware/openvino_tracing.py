@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
 
+from pytest_accelerate.hardware.openvino_layout import FixedLayout
 from pytest_accelerate.hardware.outputs import flatten
+
+_SIZES_IN_THE_GRAPH = frozenset({"dinov3_vit"})
+"""Types whose sizes stay operations of the graph: with those of the patches as constants, OpenVINO
+2026.4.1 dies of SIGFPE within ``convert_model``."""
 
 
 class Traceable(torch.nn.Module):
@@ -28,10 +34,21 @@ class Traceable(torch.nn.Module):
         leaves = flatten(self.inputs)
         return tuple(leaves[name].clone() for name in self.names)
 
+    def _layout(
+        self, constants: list[torch.Tensor], weights: tuple[torch.Tensor, ...]
+    ) -> AbstractContextManager[object]:
+        config = getattr(self.model, "config", None)
+        if getattr(config, "model_type", "") in _SIZES_IN_THE_GRAPH:
+            return nullcontext()
+        return FixedLayout(constants, weights)
+
     def call(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Run the model on these tensors in place of its inputs' own."""
         named = dict(zip(self.names, tensors, strict=True))
-        outputs = flatten(self.model(**_replace(self.inputs, named)))
+        constants = [leaf for name, leaf in flatten(self.inputs).items() if name not in named]
+        weights = (*self.model.parameters(), *self.model.buffers())
+        with self._layout(constants, weights):
+            outputs = flatten(self.model(**_replace(self.inputs, named)))
         # An output that is an input, or another output, would be one port for both.
         return tuple(value.clone() for value in outputs.values())
 

@@ -69,7 +69,7 @@ class TorchHardware:
             _full_precision()
         if (self.device.type, dtype) != ("cpu", torch.float32):
             try:
-                model = copy.deepcopy(model).to(device=self.device, dtype=dtype)
+                model = _with_floats(copy.deepcopy(model).to(self.device), dtype)
                 if dtype is torch.float64:
                     _use_plain_experts(model)
             except torch.OutOfMemoryError as error:
@@ -121,6 +121,17 @@ class TorchModel:
             self._model = None
             if self._device.type in ("cuda", "xpu"):
                 getattr(torch, self._device.type).empty_cache()
+
+
+def _with_floats(model: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:
+    """``model`` with its real floats in ``dtype``.
+
+    ``model.to(dtype)`` would also cast complex buffers, to real numbers: llama4 keeps its rotations
+    in one, and what lost the imaginary parts was then taken for its reference.
+    """
+    change: Any = model._apply
+    change(lambda tensor: tensor.to(dtype) if tensor.is_floating_point() else tensor)
+    return model
 
 
 def _use_plain_experts(model: torch.nn.Module) -> None:

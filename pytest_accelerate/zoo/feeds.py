@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+from importlib.util import find_spec
 from typing import Any
 
 import torch
@@ -11,9 +12,9 @@ from pytest_accelerate.zoo.inputs.base import BATCH, PADDING
 from pytest_accelerate.zoo.recipe import Feed
 
 
-def normal(modality: str, *shape: int) -> Feed:
-    """Standard normal fp32 values of ``shape``."""
-    return Feed(lambda feeding: feeding.normal(*shape), modality)
+def normal(modality: str, *shape: int, scale: float = 1.0) -> Feed:
+    """Normal fp32 values of ``shape``, of mean 0 and standard deviation ``scale``."""
+    return Feed(lambda feeding: scale * feeding.normal(*shape), modality)
 
 
 def uniform(modality: str, *shape: int) -> Feed:
@@ -63,6 +64,24 @@ def boxes(count: int, high: int = 64, batch: int = BATCH, dtype: torch.dtype = t
         return torch.cat([low, low + size], dim=-1).to(dtype)
 
     return Feed(make, "boxes")
+
+
+def filling(feed: Feed, **tokens: tuple[int, int]) -> Feed:
+    """``feed``, which fills so many tokens of each row of the text, as in ``audio=(3, 2)``.
+
+    For a number that the model has no ``get_audio_features`` or its like to tell.
+    """
+
+    def make(feeding: Any) -> Any:
+        feeding.placeholders.update({name: list(counts) for name, counts in tokens.items()})
+        return feed.make(feeding)
+
+    return Feed(make, feed.modality)
+
+
+def with_package(name: str, feed: Feed) -> Feed:
+    """``feed`` where the package is installed that the model takes it by; else it goes unfed."""
+    return Feed(lambda feeding: feed.make(feeding) if find_spec(name) else None, feed.modality)
 
 
 def words(*shape: int, vocabulary: int | None = None, modality: str = "text") -> Feed:

@@ -42,6 +42,8 @@ def reinitialise(model: torch.nn.Module, seed: int) -> None:
         for module in model.modules():
             if "VectorQuantizer" in type(module).__name__:
                 _level_codes(module)
+            if "EuclideanCodebook" in type(module).__name__:
+                _draw_codes(module, generator)
 
 
 def _level_codes(quantizer: torch.nn.Module) -> None:
@@ -49,6 +51,14 @@ def _level_codes(quantizer: torch.nn.Module) -> None:
     for codebook in quantizer.modules():
         if isinstance(codebook, torch.nn.Embedding):
             codebook.weight.copy_(torch.nn.functional.normalize(codebook.weight))
+
+
+def _draw_codes(codebook: torch.nn.Module, generator: torch.Generator) -> None:
+    """Draw the codes that training collects in buffers: they start at zero, all of them equal."""
+    for name, codes in codebook.named_buffers(recurse=False):
+        if name in ("embed", "embed_sum"):
+            codes.normal_(generator=generator)
+            codes.copy_(torch.nn.functional.normalize(codes))
 
 
 def _redraw(

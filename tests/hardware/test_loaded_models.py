@@ -189,3 +189,119 @@ def test_a_constant_of_the_graph_cannot_be_fed_another_value() -> None:
     assert loaded.run({"x": torch.ones(2), "factor": 2.0})["output"].tolist() == [2.0, 2.0]
     with pytest.raises(InvalidInputs, match=r"factor is 3\.0; the graph was made for 2\.0"):
         loaded.run({"x": torch.ones(2), "factor": 3.0})
+
+
+def answers_like_itself(model: torch.nn.Module, *tried: torch.Tensor, **inputs: Any) -> str:
+    """Load ``model`` on OpenVINO, hold its answers to ``tried`` against its own; the path taken."""
+    loaded = hardware.create("openvino").load(specimen_of(model, **inputs), "fp32")
+    for value in (inputs["x"], *tried):
+        given = {**inputs, "x": value}
+        assert compare(loaded.run(given), flatten(model(**given)), 1e-6).agrees
+    return loaded.path
+
+
+class Placed(torch.nn.Module):
+    """Places that follow from a grid and from sizes alone."""
+
+    def forward(self, x: torch.Tensor, map_sizes: torch.Tensor) -> torch.Tensor:
+        """Add to each patch its row and its column."""
+        height, width = map_sizes[0], map_sizes[1]
+        rows, columns = torch.meshgrid(torch.arange(height), torch.arange(width), indexing="ij")
+        places = (rows * round(x.shape[-1] / 3, 7) + columns).flatten()
+        return x + places[:, None]
+
+
+def test_what_follows_from_sizes_is_computed_before_the_graph() -> None:
+    """Grids, which OpenVINO has no operator for, and rounded sizes are constants of a trace."""
+    inputs = {"x": torch.randn(6, 4), "map_sizes": torch.tensor([2, 3])}
+    assert answers_like_itself(Placed(), torch.randn(6, 4), **inputs) == "trace"
+
+
+class Selecting(torch.nn.Module):
+    """A size that depends on values."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Mean of what is positive, and how much that is."""
+        positive = x[x > 0]
+        return torch.stack([positive.sum() / positive.shape[0], x.sum() * positive.shape[0]])
+
+
+def test_a_size_that_depends_on_values_is_no_constant() -> None:
+    """A graph counts what a mask selects anew in each run."""
+    x = torch.tensor([1.0, -2.0, 3.0, -4.0])
+    answers_like_itself(Selecting(), torch.tensor([1.0, 2.0, 3.0, -4.0]), x=x)
+
+
+class Filling(torch.nn.Module):
+    """Constants that change on the way: by themselves, and by what is computed."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Use one constant before and after a change, write into another."""
+        steps = torch.arange(3.0)
+        before = x + steps
+        steps += 1
+        table = torch.arange(3.0)
+        table[1] = x.sum()
+        return before * steps + table
+
+
+def test_constants_that_change_are_taken_as_they_are_when_they_are_used() -> None:
+    """Whichever way a graph is made, no change of a constant is lost or seen too early."""
+    answers_like_itself(Filling(), torch.tensor([4.0, 0.0, 2.0]), x=torch.tensor([1.0, 2.0, 3.0]))
+
+
+class Caching(torch.nn.Module):
+    """A cache that begins empty, as transformers' caches do."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Append to nothing."""
+        return torch.cat([torch.tensor([]), x], dim=-2) * 2
+
+
+def test_an_empty_cache_is_traced() -> None:
+    """A tensor of shape (0,), which torch skips in a concatenation, keeps no model from a trace."""
+    assert answers_like_itself(Caching(), torch.ones(2, 3, 4), x=torch.randn(2, 3, 4)) == "trace"
+
+
+class Resized(torch.nn.Module):
+    """A table of positions that is resized to the input."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        generator = torch.Generator().manual_seed(0)
+        self.table = torch.nn.Parameter(torch.randn(8, 8, 4, generator=generator), False)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Add the table at the size of ``x``."""
+        table = torch.nn.functional.interpolate(
+            self.table.permute(2, 0, 1)[None], size=x.shape[-2:], mode="bicubic", antialias=True
+        )
+        return x + table
+
+
+def test_a_resized_table_of_weights_is_a_constant() -> None:
+    """Resampling of weights, which OpenVINO does to three digits, happens before the graph."""
+    x = torch.zeros(1, 4, 5, 5)
+    assert answers_like_itself(Resized(), torch.ones(1, 4, 5, 5), x=x) == "trace"
+
+
+class Rotating(torch.nn.Module):
+    """Complex numbers in a buffer."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.scale = torch.nn.Parameter(torch.ones(2), False)
+        self.register_buffer("turn", torch.tensor([1j, 1.0 + 1j]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Turn."""
+        return torch.view_as_real(torch.view_as_complex(x) * self.turn) * self.scale[:, None]
+
+
+def test_complex_numbers_stay_complex_at_another_precision() -> None:
+    """A model in float64, the reference of the CPU, keeps the imaginary parts of its buffers."""
+    x = torch.tensor([[1.0, 0.0], [0.0, 1.0]])
+    loaded = hardware.create("cpu").load(specimen_of(Rotating(), x=x), "fp64")
+    output = loaded.run({"x": x})["output"]
+    assert output.dtype is torch.float64
+    assert output.tolist() == [[0.0, 1.0], [-1.0, 1.0]]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import subprocess
 import sys
@@ -118,6 +119,41 @@ def test_construct_leaves_the_global_generator_alone() -> None:
     before = torch.random.get_rng_state()
     zoo.construct("bert")
     assert torch.equal(before, torch.random.get_rng_state())
+
+
+@pytest.mark.parametrize(
+    ("model_type", "carriers"),
+    [
+        ("phi4_multimodal", ("image_pixel_values", "audio_input_features")),
+        ("dots3_note", ("pixel_values", "pixel_values_videos", "input_features")),
+        ("qwen3_omni_moe_thinker", ("pixel_values", "pixel_values_videos", "input_features")),
+        ("csm", ("input_values",)),
+        ("encodec", ("input_values",)),
+        ("mimi", ("input_values",)),
+        ("pi0", ("pixel_values", "action_embeds")),
+        ("vibevoice", ("input_values", "noisy_latents")),
+        ("bark", ("semantic_ids", "coarse_ids", "fine_ids")),
+        ("rag", ("context_input_ids",)),
+        ("jev", ("input_ids",)),
+    ],
+)
+def test_every_modality_reaches_the_output(model_type: str, carriers: tuple[str, ...]) -> None:
+    """Each input that carries a modality changes what the model answers."""
+    specimen = zoo.construct(model_type)
+    assert specimen.unfed == ()
+    first = forward(specimen)
+    for name in carriers:
+        other = {**specimen.inputs, name: specimen.inputs[name].flip(-1)}
+        changed = forward(dataclasses.replace(specimen, inputs=other))
+        assert not all(map(torch.equal, first, changed)), name
+
+
+def test_what_needs_a_package_is_fed_where_it_is_installed() -> None:
+    """An input that a model takes by an optional package is left out without it, and not faked."""
+    boxes = zoo.feeds.constant([[0.5, 0.5, 0.5, 0.5]], "boxes")
+    feeding: Any = None
+    assert zoo.feeds.with_package("torch", boxes).make(feeding) is not None
+    assert zoo.feeds.with_package("no_such_package", boxes).make(feeding) is None
 
 
 def test_layer_scales_are_heard() -> None:

@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+import torch
+
 from pytest_accelerate.zoo import feeds
-from pytest_accelerate.zoo.recipe import Recipe
+from pytest_accelerate.zoo.generating import Denoising, Speaking
+from pytest_accelerate.zoo.inputs import text
+from pytest_accelerate.zoo.inputs.base import Feeding
+from pytest_accelerate.zoo.recipe import Feed, Recipe
 
 _UPSAMPLED = Recipe(config={"upsample_groups": 64})
 _VOCODER = Recipe(inputs={"spectrogram": feeds.normal("audio", 2, 20, 80)})
@@ -48,6 +53,52 @@ _HIDDEN = Recipe(inputs={"hidden_states": feeds.normal("audio", 2, 64, 160)})
 _DECODER = Recipe(
     config={"upsample_groups": 64}, inputs={"latents": feeds.normal("audio", 2, 64, 8)}
 )
+_SPECTROGRAM_OF_TOKENS = feeds.filling(feeds.mask(64, 16), audio=(16, 12))
+"""64 frames of sound and 48: four of them fill a token of the text."""
+
+
+def _waveform_of_tokens(count: int) -> Recipe:
+    """Sound of ``count`` tokens and of one less: 3200 samples fill a token of the text."""
+    samples = 3200 * count
+    mask = feeds.mask(samples, 3200, boolean=True)
+    return Recipe(
+        inputs={
+            "input_values": feeds.normal("audio", 2, 1, samples),
+            "padding_mask": feeds.filling(mask, audio=(count, count - 1)),
+        },
+    )
+
+
+def _said_and_heard(feeding: Feeding) -> torch.Tensor:
+    """Two tokens of sound and one among text; no padding, whose token is that of sound."""
+    config = feeding.config
+    return torch.stack(
+        [
+            torch.cat(
+                [
+                    text.words(feeding, 3, vocabulary=config.text_vocab_size),
+                    torch.tensor([config.audio_token_id] * heard + [config.audio_eos_token_id]),
+                    text.words(feeding, 8 - heard, vocabulary=config.text_vocab_size),
+                ]
+            )
+            for heard in (2, 1)
+        ]
+    )
+
+
+# Its semantic features and its acoustic ones, a frame for 320 samples, are quantized together.
+_TWO_ENCODERS = Recipe(
+    config={
+        "encoder_hidden_size": 8,
+        "downsampling_ratios": (4, 5, 16),
+        "quantization_dim": 128,
+    },
+    inputs={
+        "input_values": feeds.normal("audio", 2, 1, 8 * 320),
+        "input_features": feeds.normal("audio", 2, 8, 160),
+        "input_features_mask": feeds.mask(8, 2),
+    },
+)
 
 RECIPES: dict[str, Recipe] = {
     "clap_audio_model": Recipe(
@@ -63,7 +114,10 @@ RECIPES: dict[str, Recipe] = {
             "is_longer": feeds.constant([[True], [False]]),
         },
     ),
-    "dac": Recipe(config={"encoder_hidden_size": 8, "decoder_hidden_size": 64}),
+    # Each block of its decoder multiplies differences by ten: four leave few digits of fp32.
+    "dac": Recipe(
+        config={"encoder_hidden_size": 8, "decoder_hidden_size": 64, "downsampling_ratios": [4]}
+    ),
     "qwen3_asr_encoder": _MEL_FIRST,
     **dict.fromkeys(
         ("nemotron_asr_streaming_encoder", "nemotron_asr_streaming", "nemotron3_5_asr"),
@@ -82,7 +136,8 @@ RECIPES: dict[str, Recipe] = {
     "qwen3_asr": _MEL_FIRST,
     "univnet": Recipe(
         inputs={
-            "input_features": feeds.normal("audio", 2, 8, 100),
+            # It makes kernels of its spectrogram, and large ones drive its gates into saturation.
+            "input_features": feeds.normal("audio", 2, 8, 100, scale=0.1),
             "noise_sequence": feeds.normal("", 2, 8, 64),
         }
     ),
@@ -102,6 +157,70 @@ RECIPES: dict[str, Recipe] = {
     "vits": Recipe(
         config={"noise_scale": 0.0, "noise_scale_duration": 0.0},
         why="it draws noise in each forward: only at scale zero are two runs the same",
+    ),
+    "bark": Recipe(
+        around=Speaking,
+        inputs={
+            "semantic_ids": feeds.integers("text", 0, 64, 2, 12),
+            "coarse_ids": feeds.integers("audio", 0, 64, 2, 12),
+            "fine_ids": feeds.integers("audio", 0, 64, 2, 12, 8),
+        },
+    ),
+    "csm": Recipe(
+        inputs={
+            "input_values": feeds.normal("audio", 2, 1, 2 * 1920),
+            "input_values_cutoffs": feeds.constant([[2 * 1920], [1920]]),
+            "input_ids": Feed(_said_and_heard, "text"),
+            "attention_mask": feeds.ones(2, 12),
+        }
+    ),
+    "moshi_depth": Recipe(
+        config={"input_size": 64},
+        inputs={
+            # A token of text, then one of each codebook but the last.
+            "input_ids": feeds.integers("audio", 0, 64, 2, 8),
+            "last_hidden_state": feeds.normal("", 2, 8, 64),
+        },
+        omit=("attention_mask",),
+        instead={"text": "text and sound share its tokens"},
+    ),
+    "musicflamingo": Recipe(inputs={"input_features_mask": _SPECTROGRAM_OF_TOKENS}),
+    "qwen2_audio": Recipe(inputs={"feature_attention_mask": _SPECTROGRAM_OF_TOKENS}),
+    "qwen2_5_omni_dit": Recipe(
+        inputs={
+            "hidden_states": feeds.normal("audio", 2, 16, 80),
+            "condition_vector": feeds.normal("audio", 2, 20, 80),
+            "speaker_embedding": feeds.normal("speaker", 2, 16, 64),
+            "quantized_code": feeds.integers("codes", 0, 64, 2, 8),
+            "time_step": feeds.constant([0.25, 0.75]),
+        },
+        attention="sdpa",
+        why="it has no eager attention",
+    ),
+    "vibevoice": Recipe(
+        around=Denoising,
+        inputs={
+            "noisy_latents": feeds.normal("latents", 2, 64),
+            "timesteps": feeds.constant([3.0, 7.0]),
+        },
+    ).over(_waveform_of_tokens(2)),
+    "vibevoice_asr": Recipe(
+        config={"acoustic_tokenizer_chunk_size": 2 * 3200},
+        inputs={"sample": feeds.constant(False)},
+        why="it draws its latents at random unless told not to sample",
+    ).over(_waveform_of_tokens(4)),
+    # Sound and text go in step: eight frames to a token.
+    "voxtral_realtime": Recipe(inputs={"input_features": feeds.normal("audio", 2, 128, 8 * 12)}),
+    "voxtral_realtime_text": Recipe(inputs={"t_cond": feeds.normal("delay", 1, 1, 64)}),
+    **dict.fromkeys(("neucodec", "xcodec2"), _TWO_ENCODERS),
+    # Its DAC makes as many frames as its HuBERT: one for 320 samples.
+    **dict.fromkeys(
+        ("xcodec", "higgs_audio_v2_tokenizer"),
+        Recipe(config={"acoustic_model_config": {"downsampling_ratios": [8, 5, 4, 2]}}),
+    ),
+    # Its default names the kinds of 52 layers one by one.
+    "nemo_speechlm": Recipe(
+        config={"text_config": {"layers_block_type": ["linear_attention", "moe", "full_attention"]}}
     ),
     "dia": Recipe(
         inputs={"decoder_input_ids": feeds.integers("audio", 0, 64, 2, 7, 9)},
@@ -167,7 +286,11 @@ RECIPES: dict[str, Recipe] = {
         omit=("decoder_attention_mask",),
     ),
     "phi4_multimodal_audio": Recipe(
-        config={"nemo_conv_channels": 64, "ext_pw_out_channel": 64},
+        config={
+            "nemo_conv_channels": 64,
+            "ext_pw_out_channel": 64,
+            "depthwise_separable_out_channel": 64,
+        },
         inputs={
             "hidden_states": feeds.normal("audio", 2, 64, 80),
             "mask": feeds.mask(64, 16, boolean=True),
@@ -185,7 +308,12 @@ RECIPES: dict[str, Recipe] = {
     "qwen3_omni_moe_audio_encoder": _OMNI_ENCODER,
     "qwen2_5_omni_bigvgan": Recipe(
         inputs={"mel_spectrogram": feeds.normal("audio", 2, 80, 16)},
-        config={"upsample_initial_channel": 64},
+        # Of six upsamplings the last ones would have two channels and one, and few digits left.
+        config={
+            "upsample_initial_channel": 64,
+            "upsample_rates": (5, 2),
+            "upsample_kernel_sizes": (11, 4),
+        },
     ),
     "seamless_m4t": _SEAMLESS,
     "seamless_m4t_v2": _SEAMLESS,

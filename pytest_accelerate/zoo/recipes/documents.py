@@ -42,25 +42,6 @@ _MERGED_PATCHES = {
 _FOLDED_PATCHES = {"pixel_values": feeds.normal("image", 7, 2, 2, 2, 3)}
 
 
-def _sound_mask(feeding: Feeding) -> torch.Tensor:
-    """Eight frames and six, each of which fills a token of the text."""
-    mask = feeding.mask(8, 2)
-    feeding.placeholders["audio"] = mask.sum(-1).tolist()
-    return mask
-
-
-def _three_tokens_and_two(feeding: Feeding) -> torch.Tensor:
-    """Samples of sound: 1920 of them fill a token of the text."""
-    feeding.placeholders["audio"] = [3, 2]
-    return feeding.mask(3 * 1920, 1920)
-
-
-def _sources(feeding: Feeding) -> torch.Tensor:
-    """Patches of two images, each of which fills a token of the text."""
-    feeding.placeholders["image"] = [4, 8]
-    return feeding.normal(4 + 8, 3 * 16 * 16)
-
-
 def _padded_before(feeding: Feeding) -> torch.Tensor:
     """Twelve tokens and the block of sixteen that follows them; the last row begins in padding."""
     return feeding.mask(12 + 16).flip(-1)
@@ -166,17 +147,20 @@ RECIPES: dict[str, Recipe] = {
     ),
     "inkling2_vision": Recipe(config={"posemb_grid_size": 8}, inputs=_MERGED_PATCHES),
     "inkling2": Recipe(inputs=_MERGED_PATCHES),
+    "inkling_audio": Recipe(
+        config={"n_mel_bins": 8, "mel_vocab_size": 16},
+        inputs={"audio_input_ids": feeds.integers("audio", 0, 16, 2, 8, 8)},
+    ),
     # With as many layers as scales, it finds the scale of each without scipy.
     "inkling_vision": Recipe(
         config={"patch_size": 2, "num_hidden_layers": 3},
         inputs=_FOLDED_PATCHES,
     ),
     "inkling_mm_model": Recipe(
-        config={"audio_config": {"n_mel_bins": 8, "mel_vocab_size": 16}},
         inputs={
             **_FOLDED_PATCHES,
             "audio_input_ids": feeds.integers("audio", 0, 16, 2, 8, 8),
-            "audio_input_ids_mask": Feed(_sound_mask),
+            "audio_input_ids_mask": feeds.filling(feeds.mask(8, 2), audio=(8, 6)),
         },
     ),
     "muse_glimmer": Recipe(
@@ -203,20 +187,23 @@ RECIPES: dict[str, Recipe] = {
     "glm_image_vqmodel": Recipe(config={"latent_channels": 64}),
     "glm_image": Recipe(
         inputs={
-            "pixel_values": Feed(_sources, "image"),
+            # Each patch of the two images to start from fills a token of the text.
+            "pixel_values": feeds.filling(feeds.normal("image", 4 + 8, 3 * 16 * 16), image=(4, 8)),
             # After the grid of each image follows that of the image to make of it.
             "image_grid_thw": feeds.constant([[1, 2, 2], [1, 4, 4], [1, 2, 4], [1, 4, 4]]),
             "images_per_sample": feeds.constant([2, 2]),
         }
     ),
+    "muse_spark_audio": Recipe(
+        config={"hidden_sizes": [8, 16, 32, 64], "depths": [1, 1, 1, 1]},
+        inputs={"input_values": feeds.normal("audio", 2, 3 * 1920)},
+    ),
     "muse_spark": Recipe(
-        config={
-            "out_hidden_size": 256,
-            "audio_config": {"hidden_sizes": [8, 16, 32, 64], "depths": [1, 1, 1, 1]},
-        },
+        config={"out_hidden_size": 256},
         inputs={
             "input_values": feeds.normal("audio", 2, 3 * 1920),
-            "input_values_mask": Feed(_three_tokens_and_two),
+            # 1920 samples of sound fill a token of the text.
+            "input_values_mask": feeds.filling(feeds.mask(3 * 1920, 1920), audio=(3, 2)),
         },
     ),
 }

@@ -62,6 +62,22 @@ _DETR_DECODER = Recipe(
         "spatial_shapes": feeds.constant([[4, 4]]),
     }
 )
+# Middle and size of each box, as parts of the image; the last image has one box, and padding.
+_BOXES = Recipe(
+    inputs={
+        "input_boxes": feeds.with_package(
+            "torchvision",  # pools what is seen within a box
+            feeds.constant(
+                [
+                    [[0.5, 0.5, 0.5, 0.75], [0.25, 0.5, 0.25, 0.5]],
+                    [[0.5, 0.25, 0.75, 0.25], [0.0, 0.0, 0.0, 0.0]],
+                ],
+                "boxes",
+            ),
+        ),
+        "input_boxes_labels": feeds.with_package("torchvision", feeds.constant([[1, 0], [1, -10]])),
+    }
+)
 _MASK_DECODER = Recipe(
     inputs={
         "decoder_queries": feeds.normal("queries", 2, 6, 64),
@@ -85,11 +101,33 @@ _QFORMER = Recipe(
 )
 
 
+# Each image small and whole, then in two crops, side by side or one above the other. Of each crop
+# there are two by two tokens, one to end each row of them, and one before the whole image.
+_WHOLE = 2 * (2 + 1) + 1
+_CROPPED = feeds.filling(
+    feeds.normal("image", 2, 3, 3, 56, 56),
+    image=(2 * (2 + 2 + 1) + _WHOLE, 3 * (2 + 1) + _WHOLE),
+)
+
+
+def _patches_of_crops(feeding: Feeding) -> torch.Tensor:
+    """Which of four by four patches are no padding; the lower crop of the last image has some."""
+    mask = torch.ones(2, 3, 4, 4, dtype=torch.int64)
+    mask[1, 2, 2:] = 0
+    return mask
+
+
 def _one_patch_masked(feeding: Feeding) -> torch.Tensor:
     mask = torch.ones(2, 64, 64, dtype=torch.int64)
     mask[:, 32:, 32:] = 0
     return mask
 
+
+# It finds its images, videos and sounds by the tokens before them, and counts those after them.
+_BOUNDED = Recipe(
+    config={"vision_start_token_id": 103, "vision_end_token_id": 104},
+    inputs={"video_second_per_grid": feeds.constant([1.0, 1.0])},
+)
 
 RECIPES: dict[str, Recipe] = {
     "align": Recipe(config={"projection_dim": 80}),
@@ -110,6 +148,11 @@ RECIPES: dict[str, Recipe] = {
     "deepseek_vl_hybrid": Recipe(
         config={"high_res_vision_config": {"global_attn_indexes": (1,)}},
         inputs={"high_res_pixel_values": feeds.normal("image", 2, 3, 64, 64)},
+    ),
+    **dict.fromkeys(
+        ("dots3_note", "dots3_note_audio_encoder"),
+        # 160 samples make a frame, of which there are 64 and 48.
+        Recipe(inputs={"chunk_sample_lengths": feeds.constant([64 * 160, 48 * 160])}),
     ),
     "fuyu": Recipe(inputs={"pixel_values": feeds.normal("image", 2, 4, 2700)}),
     "gemma3": _FOUR_TOKENS,
@@ -162,7 +205,7 @@ RECIPES: dict[str, Recipe] = {
         inputs={"inputs": feeds.normal("embeddings", 2, 12, 64), "attention_mask": feeds.mask(12)},
         why="without a preprocessor it takes embeddings",
     ),
-    "qwen2_5_omni_thinker": Recipe(config={"vision_start_token_id": 103}),
+    "qwen2_5_omni_thinker": _BOUNDED,
     "vilt": Recipe(
         config={"max_image_length": 4},
         inputs={"pixel_mask": Feed(_one_patch_masked)},
@@ -179,19 +222,42 @@ RECIPES: dict[str, Recipe] = {
         ("minicpm_ocr_vision", "minicpmv4_6_vision", "minicpmv4_7_vision"), Recipe(inputs=_NATIVE)
     ),
     "molmo2_vision": Recipe(inputs={"pixel_values": feeds.normal("image", 2, 16, 588)}),
-    "pi0": Recipe(inputs={"action_embeds": feeds.normal("actions", 2, 5, 64)}).over(_MANY_IMAGES),
+    "pi0": Recipe(
+        inputs={
+            "action_embeds": feeds.normal("actions", 2, 5, 64),
+            # Two cameras and one; an image of either has four by four patches.
+            "pixel_values": feeds.filling(
+                feeds.normal("image", 2, 2, 3, 56, 56), image=(2 * 16, 16)
+            ),
+            "pixel_attention_mask": feeds.constant([[True, True], [True, False]]),
+        }
+    ),
     "moss_transcribe_diarize": Recipe(inputs={"padding_mask": feeds.mask(64, 16)}),
     "nemotron_h_omni": Recipe(config={"audio_config": {"projection_hidden_size": 64}}),
     "qwen3_omni_moe_thinker": Recipe(
-        config={"vision_start_token_id": 103},
+        config={"audio_end_token_id": 105},
         inputs={
             "input_features": feeds.normal("audio", 2, 128, 64),
             "feature_attention_mask": feeds.mask(64, 16),
         },
-    ),
+    ).over(_BOUNDED),
     **{f"{family}_detr_encoder": _DETR_ENCODER for family in ("sam3", "sam3_lite_text")},
     **{f"{family}_detr_decoder": _DETR_DECODER for family in ("sam3", "sam3_lite_text")},
     **{f"{family}_mask_decoder": _MASK_DECODER for family in ("sam3", "sam3_lite_text")},
+    **dict.fromkeys(("sam3", "sam3_lite_text"), _BOXES),
+    "phi4_multimodal": Recipe(
+        config={"vision_config": {"crop_size": 56}},
+        inputs={
+            "image_pixel_values": _CROPPED,
+            "image_sizes": feeds.constant([[56, 112], [112, 56]]),
+            "image_attention_mask": Feed(_patches_of_crops),
+            "audio_input_features": feeds.filling(
+                feeds.normal("audio", 2, 8 * 8, 80), audio=(8, 6)
+            ),
+            "audio_embed_sizes": feeds.constant([8, 6]),
+            "audio_attention_mask": feeds.mask(8 * 8, 2 * 8, boolean=True),
+        },
+    ),
     "pix2struct": _FLATTENED,
     "lfm2_vl": Recipe(
         inputs={

@@ -65,6 +65,8 @@ RECIPES: dict[str, Recipe] = {
         why="thresholds and order of its classes come with its checkpoints",
     ),
     "pp_doclayout_v3": Recipe(config={"x4_feat_dim": 16, "mask_feature_channels": (16, 16)}),
+    # It adds up parallel branches in every layer; with more of them its values grow to millions.
+    "pp_lcnet_v3": Recipe(config={"conv_symmetric_num": 1}),
     "pp_ocrv5_mobile_rec": Recipe(
         config={"backbone_config": {"scale": 1.0, "block_configs": _LINE_BLOCKS}},
         inputs={"pixel_values": feeds.normal("image", 2, 3, 48, 80)},

@@ -9,16 +9,26 @@ _LAYOUT = Recipe(inputs={"bbox": feeds.boxes(12)})
 _CHECKPOINT_FILLS = "values that checkpoints supply and the defaults leave None"
 
 
-_PROTEINS = Recipe(
-    config={
-        "protein_encoder_config": {
-            "vocab_size": 64,
-            "hidden_size": 64,
-            "num_hidden_layers": 2,
-            "num_attention_heads": 4,
-            "intermediate_size": 128,
-        }
+_SMALL_ENCODER = {
+    "vocab_size": 128,
+    "hidden_size": 64,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 4,
+    "intermediate_size": 128,
+}
+_SMALL_GENERATOR = {
+    "model_type": "bart",
+    "vocab_size": 128,
+    "d_model": 64,
+    **{
+        f"{part}_{name}": value
+        for part in ("encoder", "decoder")
+        for name, value in (("layers", 2), ("attention_heads", 4), ("ffn_dim", 128))
     },
+    "max_position_embeddings": 64,
+}
+_PROTEINS = Recipe(
+    config={"protein_encoder_config": {**_SMALL_ENCODER, "vocab_size": 64}},
     inputs={
         "protein_input_ids": feeds.integers("protein", 5, 64, 2, 10),
         "protein_attention_mask": feeds.mask(10),
@@ -26,7 +36,24 @@ _PROTEINS = Recipe(
 )
 
 RECIPES: dict[str, Recipe] = {
-    "blt_local_encoder": Recipe(inputs={"patch_embeds": feeds.normal("", 2, 4, 64)}),
+    "blt_local_encoder": Recipe(
+        config={"hidden_size_global": 64},
+        inputs={
+            "input_ids": feeds.words(2, 12),
+            # Which of four patches each byte belongs to.
+            "patch_ids": feeds.constant([[0] * 3 + [1] * 3 + [2] * 2 + [3] * 4] * 2),
+            "num_patches": feeds.constant(4),
+        },
+        omit=("attention_mask",),
+    ),
+    "blt_local_decoder": Recipe(
+        config={"hidden_size_global": 64},
+        inputs={
+            "inputs_embeds": feeds.normal("text", 2, 12, 64),
+            "patch_embeds": feeds.normal("", 2, 4, 64),
+        },
+        omit=("input_ids", "attention_mask"),
+    ),
     "bros": Recipe(
         inputs={"bbox": feeds.uniform("boxes", 2, 12, 4)},
     ),
@@ -45,6 +72,18 @@ RECIPES: dict[str, Recipe] = {
     "deepseek_ocr2_text": Recipe(
         config={"mlp_layer_types": ["dense", "sparse"]}, why=_CHECKPOINT_FILLS
     ),
+    # The ranks of its sliding layers are set apart from those of the others.
+    "dots3_note_text": Recipe(
+        config={
+            "swa_num_attention_heads": 4,
+            "swa_num_key_value_heads": 4,
+            "swa_q_lora_rank": 16,
+            "swa_kv_lora_rank": 16,
+            "swa_head_dim": 16,
+            "swa_qk_nope_head_dim": 8,
+            "swa_v_head_dim": 16,
+        }
+    ),
     "ernie4_5_vl_moe_text": Recipe(
         config={
             # Experts for what is read, and narrower ones for what is seen.
@@ -61,6 +100,16 @@ RECIPES: dict[str, Recipe] = {
     ),
     "gemma4_text": Recipe(config={"hidden_size_per_layer_input": 0}),
     "gpt_neo": Recipe(config={"attention_types": [[["global", "local"], 1]], "window_size": 4}),
+    "jev": Recipe(
+        inputs={
+            # One prompt with two questions, of two and of three options.
+            "input_ids": feeds.words(1, 12),
+            "attention_mask": feeds.ones(1, 12),
+            "marks": feeds.constant([[4, 9]]),
+            "num_options": feeds.constant([[2, 3]]),
+            "question_type_ids": feeds.constant([[0, 1]]),
+        }
+    ),
     "layoutlm": _LAYOUT,
     "layoutlmv3": Recipe(
         config={"coordinate_size": 12, "shape_size": 8, "input_size": 64},
@@ -102,6 +151,20 @@ RECIPES: dict[str, Recipe] = {
             "indexer_compress_ratio": 2,
         },
         why=_CHECKPOINT_FILLS,
+    ),
+    "rag": Recipe(
+        config={
+            "question_encoder": {"model_type": "dpr", **_SMALL_ENCODER},
+            "generator": _SMALL_GENERATOR,
+            "n_docs": 2,
+        },
+        inputs={
+            "input_ids": feeds.words(2, 12, vocabulary=128),
+            # Without a retriever it is given two documents for each question, and their scores.
+            "context_input_ids": feeds.words(4, 10, vocabulary=128),
+            "context_attention_mask": feeds.mask(10, 2, batch=4),
+            "doc_scores": feeds.normal("", 2, 2),
+        },
     ),
     "reformer": Recipe(
         config={

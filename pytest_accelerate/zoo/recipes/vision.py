@@ -157,6 +157,11 @@ RECIPES: dict[str, Recipe] = {
         },
         inputs={"pixel_values": feeds.normal("image", 2, 2, 3, 64, 64)},
     ),
+    # A map of one pixel leaves two numbers to a group of its norm: their mere order, or noise.
+    "deformable_detr": Recipe(
+        config={"num_feature_levels": 2},
+        inputs={"pixel_values": feeds.normal("image", 2, 3, 128, 128)},
+    ),
     "efficientnet": Recipe(config=_EFFICIENT),
     "hgnet_v2": Recipe(config=_HGNET),
     "hiera": Recipe(
@@ -165,9 +170,13 @@ RECIPES: dict[str, Recipe] = {
         inputs={"noise": feeds.uniform("", 2, 16)},
     ),
     "lightglue": _MATCHER,
-    "superglue": Recipe(config={"keypoint_detector_config": {"descriptor_decoder_dim": 64}}).over(
-        _MATCHER
-    ),
+    "superglue": Recipe(
+        config={
+            "keypoint_detector_config": {"descriptor_decoder_dim": 64},
+            # Each of the default's 18 layers sharpens what the one before has attended to.
+            "gnn_layers_types": ["self", "cross"],
+        }
+    ).over(_MATCHER),
     "omdet-turbo": Recipe(
         config={
             "backbone_config": {"embed_dim": 16},
