@@ -19,27 +19,16 @@ The signature is what type checkers see and what is checked before anything is s
 
 from __future__ import annotations
 
-import itertools
-import math
-import secrets
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping
-from dataclasses import dataclass, field
-from enum import StrEnum
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, TypeVar, overload
-from urllib.parse import quote, urlencode
 
-from pytest_accelerate.errors import (
-    InvalidParameters,
-    InvalidResponse,
-    ProviderError,
-    UnsupportedOperation,
-)
-from pytest_accelerate.providers.parameters import OPTIONS, Signature
+from pytest_accelerate.errors import InvalidResponse, ProviderError, UnsupportedOperation
+from pytest_accelerate.providers.declaration import Declaration, Effect, Encoding, Paging
+from pytest_accelerate.providers.parameters import Signature
+from pytest_accelerate.providers.preparing import call_of, split
 from pytest_accelerate.transport.answers import Answer, Origin, Usage
-from pytest_accelerate.transport.body import Body, Multipart, Upload, dump_json, flatten, upload
 from pytest_accelerate.transport.classify import request_id
-from pytest_accelerate.transport.events import Streaming
 from pytest_accelerate.transport.exchange import Call, exchange
 from pytest_accelerate.transport.outcome import Reply
 from pytest_accelerate.transport.streams import AsyncStream, Stream
@@ -47,68 +36,10 @@ from pytest_accelerate.transport.streams import AsyncStream, Stream
 if TYPE_CHECKING:
     from pytest_accelerate.providers.base import Provider
 
+__all__ = ["Declaration", "Effect", "Encoding", "Handler", "Operation", "Paging", "operation"]
+
 P = ParamSpec("P")
 A = TypeVar("A", bound=Answer)
-
-_CALLS = itertools.count(1)
-_PROCESS = secrets.token_hex(4)
-
-
-class Effect(StrEnum):
-    """What a call leaves behind at the provider; a live test asks before all but the first two."""
-
-    READ = "read"
-    """Nothing."""
-    INFER = "infer"
-    """Nothing, and it costs tokens."""
-    CREATE = "create"
-    SPEND = "spend"
-    """A job or an image: costs that a tiny prompt does not keep tiny."""
-    DELETE = "delete"
-
-
-class Encoding(StrEnum):
-    """Where the parameters go that are not in the path."""
-
-    JSON = "json"
-    FORM = "form"
-    """``multipart/form-data``, with files."""
-    QUERY = "query"
-    CONTENT = "content"
-    """The one file among them is the body itself; the others stand in path and query."""
-
-
-@dataclass(frozen=True)
-class Paging:
-    """How one page leads to the next."""
-
-    parameter: str
-    """Name of the parameter that asks for the next page."""
-    next: Callable[[Mapping[str, Any]], Any]
-    """From a page's JSON to that parameter's value; ``None`` after the last."""
-    back: Paging | None = None
-    """The way from the end to the start, taken where its parameter is given."""
-
-
-@dataclass(frozen=True)
-class Declaration:
-    """All that is declared of an operation beside its signature."""
-
-    method: str
-    path: str
-    """With ``{name}`` where a parameter stands."""
-    answer: type[Answer]
-    encoding: Encoding
-    effect: Effect
-    streaming: Streaming | None = None
-    resend: bool = True
-    """Whether it does no harm when it is processed twice."""
-    shape: Callable[[dict[str, Any]], dict[str, Any]] | None = None
-    """From parameters to the body's JSON, where these are not the same."""
-    query: tuple[str, ...] = ()
-    """Parameters that go into the query though others go into the body."""
-    paging: Paging | None = None
-    headers: Mapping[str, str] = field(default_factory=dict)
 
 
 class Operation(Generic[P, A]):
@@ -288,86 +219,14 @@ class Handler(Generic[P, A]):
 
     def _prepare(self, args: tuple[Any, ...], named: dict[str, Any], *, streaming: bool) -> Call:
         try:
-            return self._call(*_split(args, named), streaming=streaming)
+            return self._call(*split(args, named), streaming=streaming)
         except ProviderError as error:
             raise self._told(error) from None
 
     def _call(
         self, parameters: dict[str, Any], options: dict[str, Any], *, streaming: bool
     ) -> Call:
-        operation, provider = self.operation, self._provider
-        declared = operation.declaration
-        form = declared.streaming if streaming else None
-        if streaming and form is None:
-            raise UnsupportedOperation(f"{self} does not stream", (operation.name,))
-        values = provider.prepare(operation.name, operation.signature.check(parameters))
-        path = form.path if form is not None and form.path else declared.path
-        path = path.format(**{name: _segment(name, values.pop(name), path)
-                              for name in operation.path_parameters})  # fmt: skip
-        query = {name: values.pop(name) for name in declared.query if name in values}
-        body = self._body(values, query, options, form)
-        pairs = (*flatten({**query, **(options.get("extra_query") or {})}),
-                 *(form.query if form is not None else ()))  # fmt: skip
-        policy = provider.policy
-        return Call(
-            provider=provider.name,
-            operation=operation.name,
-            id=f"{provider.name}-{_PROCESS}-{next(_CALLS)}",
-            method=declared.method,
-            url=provider.url(path) + (f"?{urlencode(pairs)}" if pairs else ""),
-            headers=self._headers(body, form, options),
-            body=body,
-            streaming=form,
-            resend=declared.resend,
-            priority=_number(options, "priority", 0),
-            deadline=_number(options, "timeout", policy.deadline),
-            max_tries=_number(options, "max_tries", policy.max_tries),
-        )
-
-    def _body(
-        self,
-        values: dict[str, Any],
-        query: dict[str, Any],
-        options: dict[str, Any],
-        form: Streaming | None,
-    ) -> Body:
-        declared = self.operation.declaration
-        extra = options.get("extra_body") or {}
-        if declared.encoding is Encoding.QUERY:
-            query.update(values)
-            return dump_json(extra) if extra else None
-        if declared.encoding is Encoding.CONTENT:
-            ((name, given),) = values.items()
-            return upload(name, given)
-        if declared.shape is not None:
-            values = declared.shape(values)
-        if declared.streaming is not None:
-            values |= form.body if form is not None else declared.streaming.plain_body
-        if declared.encoding is Encoding.JSON:
-            return dump_json({**values, **extra})
-        parameters = self.operation.signature.parameters
-        names = [name for name in values if name in parameters and parameters[name].is_file]
-        files = [each for name in names for each in _files(name, values.pop(name))]
-        return Multipart(
-            flatten({**values, **extra}), tuple(upload(name, given) for name, given in files)
-        )
-
-    def _headers(
-        self, body: Body, form: Streaming | None, options: dict[str, Any]
-    ) -> dict[str, str]:
-        declared = self.operation.declaration
-        headers = {**self._provider.headers, **declared.headers}
-        if form is not None:
-            headers["accept"] = form.framing.media_type
-        elif declared.answer.media_types:
-            headers["accept"] = declared.answer.media_types[0]
-        if isinstance(body, bytes):
-            headers["content-type"] = "application/json"
-        elif isinstance(body, Upload):
-            headers["content-type"] = body.media_type or "application/octet-stream"
-        headers |= {name.lower(): value for name, value in
-                    (options.get("extra_headers") or {}).items()}  # fmt: skip
-        return headers
+        return call_of(self._provider, self.operation, parameters, options, streaming=streaming)
 
     def _answer(self, reply: Reply, call: Call) -> A:
         try:
@@ -426,46 +285,3 @@ class Handler(Generic[P, A]):
 
     def __repr__(self) -> str:
         return f"<handler {self} {self.implementation_type}>"
-
-
-def _split(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Parameters and options, from a mapping or keywords."""
-    if len(args) > 1 or (args and not isinstance(args[0], Mapping)):
-        raise InvalidParameters(
-            "parameters are given by name, or as one mapping of names to values, "
-            f"not as {', '.join(type(each).__name__ for each in args)}"
-        )
-    given = {**args[0], **named} if args else dict(named)
-    options = {name: given.pop(name) for name in OPTIONS if name in given}
-    for name, expected in (("extra_body", Mapping), ("extra_headers", Mapping),
-                           ("extra_query", Mapping)):  # fmt: skip
-        if not isinstance(options.get(name) or {}, expected):
-            raise InvalidParameters(f"{name}: expected a mapping")
-    return given, options
-
-
-def _number(options: Mapping[str, Any], name: str, otherwise: Any) -> Any:
-    value = options.get(name)
-    if value is None:
-        return otherwise
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        raise InvalidParameters(f"{name}: expected a number, not {type(value).__name__}")
-    if not (math.isfinite(value) and (value > 0 or name == "priority")):
-        raise InvalidParameters(f"{name}: expected a number above 0, not {value}")
-    return value
-
-
-def _segment(name: str, value: Any, path: str) -> str:
-    text = str(value)
-    # What a path begins with is a path itself, such as models/NAME; anything else is one segment.
-    several = path.startswith(f"/{{{name}}}")
-    # "." and ".." would name another path, and "" the list instead of its entry.
-    if any(part.strip(".") == "" for part in (text.split("/") if several else [text])):
-        raise InvalidParameters(f"parameter {name!r}: {text!r} cannot stand in a path")
-    return quote(text, safe=":/" if several else ":")
-
-
-def _files(name: str, given: Any) -> list[tuple[str, Any]]:
-    if isinstance(given, list):
-        return [(f"{name}[]", each) for each in given]
-    return [(name, given)]

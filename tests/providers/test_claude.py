@@ -12,6 +12,7 @@ import httpx
 import pytest
 
 from pytest_accelerate import errors
+from pytest_accelerate.providers import pricing
 from pytest_accelerate.providers.claude import Claude
 from pytest_accelerate.providers.examples import CannedReply, json_reply, ndjson_reply
 from pytest_accelerate.providers.examples.claude import EXAMPLES
@@ -54,9 +55,12 @@ def test_usage_counts_the_cache_as_input() -> None:
         "output_tokens_details": {"thinking_tokens": 30},
     }
     mocked, _ = client(json_reply({**RICH, "usage": usage}))
-    assert mocked.messages(**HELLO).usage == Usage(123, 50, 20, 30, cache_write_tokens=100)
+    expected = Usage(123, 50, 20, 30, cache_write_tokens=100)
+    assert mocked.messages(**HELLO).usage == expected
     spent = mocked.metrics["messages"]
-    assert (spent.input_tokens, spent.output_tokens, spent.cost_usd) == (123, 50, None)
+    assert (spent.input_tokens, spent.output_tokens) == (123, 50)
+    assert spent.cost_usd == pricing.cost(expected, pricing.price("claude", RICH["model"]))
+    assert spent.cost_usd is not None
 
 
 @pytest.mark.parametrize(
