@@ -9,13 +9,10 @@ from typing import Any, ClassVar
 
 from pytest_accelerate.errors import InvalidResponse, StatusError
 from pytest_accelerate.providers.claude_stream import failure_of
+from pytest_accelerate.providers.reading import mapping
 from pytest_accelerate.transport.answers import Answer, ChatAnswer, Origin, ToolCall, Usage
 from pytest_accelerate.transport.classify import status_error
 from pytest_accelerate.transport.outcome import Reply
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if isinstance(value, Mapping) else {}
 
 
 def _count(value: Any) -> int:
@@ -35,7 +32,7 @@ class Message(ChatAnswer):
     def content(self) -> tuple[Mapping[str, Any], ...]:
         """The blocks: to go on with the conversation, send them back as they are."""
         listed = self.data.get("content")
-        return tuple(map(_object, listed)) if isinstance(listed, list) else ()
+        return tuple(map(mapping, listed)) if isinstance(listed, list) else ()
 
     def blocks(self, kind: str) -> tuple[Mapping[str, Any], ...]:
         """The blocks of one type, such as ``server_tool_use``."""
@@ -55,7 +52,7 @@ class Message(ChatAnswer):
     def citations(self) -> tuple[Mapping[str, Any], ...]:
         """What the text cites, in its order."""
         return tuple(cited for block in self.blocks("text")
-                     for cited in map(_object, block.get("citations") or ()))  # fmt: skip
+                     for cited in map(mapping, block.get("citations") or ()))  # fmt: skip
 
     @property
     def tool_calls(self) -> tuple[ToolCall, ...]:
@@ -91,7 +88,7 @@ class Message(ChatAnswer):
             cached_tokens=cached,
             cache_write_tokens=written,
             reasoning_tokens=_count(
-                _object(usage.get("output_tokens_details")).get("thinking_tokens")
+                mapping(usage.get("output_tokens_details")).get("thinking_tokens")
             ),
         )
 
@@ -135,7 +132,7 @@ class Batch(Answer):
     @property
     def counts(self) -> Mapping[str, int]:
         """How many requests are ``processing``, ``succeeded``, ``errored`` and so on."""
-        return _object(self.data.get("request_counts"))
+        return mapping(self.data.get("request_counts"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -163,7 +160,7 @@ class BatchResult(Answer):
         """What the same request raises on its own; ``None`` where it did not fail."""
         if self.type != "errored":
             return None
-        told = _object(self._result.get("error"))
+        told = mapping(self._result.get("error"))
         failure = failure_of(told)
         return status_error(failure.status)(
             f"{failure.code}: {failure.message}",
@@ -176,7 +173,7 @@ class BatchResult(Answer):
 
     @property
     def _result(self) -> Mapping[str, Any]:
-        return _object(self.data.get("result"))
+        return mapping(self.data.get("result"))
 
 
 @dataclass(frozen=True, eq=False)
@@ -237,5 +234,5 @@ class Model(Answer):
 
     def supports(self, capability: str) -> bool | None:
         """Whether it has a capability, such as ``image_input``; ``None`` where nothing tells."""
-        found = _object(_object(self.data.get("capabilities")).get(capability)).get("supported")
+        found = mapping(mapping(self.data.get("capabilities")).get(capability)).get("supported")
         return found if isinstance(found, bool) else None

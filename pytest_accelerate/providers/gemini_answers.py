@@ -11,6 +11,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from pytest_accelerate.providers.reading import mapping
 from pytest_accelerate.transport.answers import (
     Answer,
     ChatAnswer,
@@ -34,11 +35,6 @@ _BLOCKED = frozenset({
     "MODEL_ARMOR",
 })  # fmt: skip
 """The reasons to finish that say that a filter stopped the model; the others are its own end."""
-
-
-def mapping(value: Any) -> Mapping[str, Any]:
-    """``value`` where it is an object, else an empty one."""
-    return value if isinstance(value, Mapping) else {}
 
 
 def objects(value: Any) -> tuple[Mapping[str, Any], ...]:

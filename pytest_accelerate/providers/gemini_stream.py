@@ -10,7 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from pytest_accelerate.providers.gemini_answers import count, mapping, objects, text_of
+from pytest_accelerate.providers.gemini_answers import count, objects, text_of
+from pytest_accelerate.providers.reading import mapping
 from pytest_accelerate.transport.events import StreamEvent, StreamFailure, Streaming
 
 
