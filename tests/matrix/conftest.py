@@ -29,9 +29,13 @@ def write_run(tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Any]:
-    """The system's Chromium, without a window."""
+    """The system's Chromium, without a window, for one module's tests.
+
+    Playwright's loop runs in this thread until it stops, and no test could run a loop of
+    its own meanwhile: so it goes with the module, and does not stay for the session.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason=HOW)
     chromium = shutil.which("chromium") or shutil.which("chromium-browser")
     if chromium is None:
