@@ -198,7 +198,7 @@ class BatchResults(Answer):
         return (BatchResult(entry, self.origin) for entry in self.data.values())
 
 
-def _entry(number: int, line: bytes) -> Mapping[str, Any]:
+def _entry(number: int, line: bytes | bytearray) -> Mapping[str, Any]:
     try:
         entry = json.loads(line)
     except (ValueError, RecursionError) as error:

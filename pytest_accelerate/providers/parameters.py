@@ -17,6 +17,7 @@ from typing import Annotated, Any, Literal, TypedDict, get_args, get_origin
 
 from pytest_accelerate.errors import InvalidParameters, nearest
 from pytest_accelerate.transport.body import FileInput
+from pytest_accelerate.transport.progress import Report
 
 
 class Filled:
@@ -45,6 +46,8 @@ class CallOptions(TypedDict, total=False):
     priority: int
     """The lower, the sooner out of the queue; 0 by default."""
     max_tries: int
+    progress: Report
+    """Called with a :class:`~pytest_accelerate.transport.progress.Progress` as bytes pass."""
 
 
 OPTIONS: tuple[str, ...] = tuple(CallOptions.__annotations__)

@@ -12,7 +12,15 @@ from urllib.parse import quote, urlencode
 from pytest_accelerate.errors import InvalidParameters, UnsupportedOperation
 from pytest_accelerate.providers.declaration import Declaration, Encoding
 from pytest_accelerate.providers.parameters import OPTIONS
-from pytest_accelerate.transport.body import Body, Multipart, Upload, dump_json, flatten, upload
+from pytest_accelerate.transport.body import (
+    Body,
+    Multipart,
+    Parts,
+    Upload,
+    dump_json,
+    flatten,
+    upload,
+)
 from pytest_accelerate.transport.events import Streaming
 from pytest_accelerate.transport.exchange import Call
 
@@ -41,6 +49,8 @@ def split(args: tuple[Any, ...], named: dict[str, Any]) -> tuple[dict[str, Any],
                            ("extra_query", Mapping)):  # fmt: skip
         if not isinstance(options.get(name) or {}, expected):
             raise InvalidParameters(f"{name}: expected a mapping")
+    if not callable(options.get("progress") or callable):
+        raise InvalidParameters("progress: expected a function that takes a Progress")
     return given, options
 
 
@@ -56,13 +66,18 @@ def call_of(
 
     Raises:
         InvalidParameters: one of them cannot be sent.
-        UnsupportedOperation: a stream is asked for, and the operation has none.
+        UnsupportedOperation: a stream is asked for, and the operation has none; or the reverse.
     """
     declared = operation.declaration
     form = declared.streaming if streaming else None
     if streaming and form is None:
         raise UnsupportedOperation(
             f"{provider.name}.{operation.name} does not stream", (operation.name,)
+        )
+    if not streaming and declared.streaming is not None and declared.streaming.only:
+        raise UnsupportedOperation(
+            f"{provider.name}.{operation.name} only streams: call its stream or astream",
+            (operation.name,),
         )
     values = provider.prepare(operation.name, operation.signature.check(parameters))
     path = form.path if form is not None and form.path else declared.path
@@ -86,6 +101,7 @@ def call_of(
         priority=_number(options, "priority", 0),
         deadline=_number(options, "timeout", policy.deadline),
         max_tries=_number(options, "max_tries", policy.max_tries),
+        report=options.get("progress"),
     )
 
 
@@ -113,9 +129,10 @@ def _body(
     parameters = operation.signature.parameters
     names = [name for name in values if name in parameters and parameters[name].is_file]
     files = [each for name in names for each in _files(name, values.pop(name))]
-    return Multipart(
+    form = Multipart(
         flatten({**values, **extra}), tuple(upload(name, given) for name, given in files)
     )
+    return form if declared.bracketed else form.unbracketed()
 
 
 def _headers(
@@ -132,7 +149,7 @@ def _headers(
         headers["accept"] = declared.answer.media_types[0]
     if isinstance(body, bytes):
         headers["content-type"] = "application/json"
-    elif isinstance(body, Upload):
+    elif isinstance(body, (Upload, Parts)):
         headers["content-type"] = body.media_type or "application/octet-stream"
     headers |= {name.lower(): value for name, value in
                 (options.get("extra_headers") or {}).items()}  # fmt: skip

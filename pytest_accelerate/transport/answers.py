@@ -7,7 +7,7 @@ an answer *is* the JSON that came, and its properties read from it.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, ClassVar
@@ -173,6 +173,26 @@ class PageAnswer(Answer):
 
 
 @dataclass(frozen=True)
+class ListAnswer(Answer):
+    """A JSON list, as it came: ``answer["entries"]``, for an answer is a mapping."""
+
+    @classmethod
+    def of(cls, reply: Reply, origin: Origin) -> ListAnswer:
+        """Read a reply.
+
+        Raises:
+            InvalidResponse: it is not JSON, or not a list.
+        """
+        return cls({"entries": parse_list(reply, cls.media_types)}, origin)
+
+    @property
+    def entries(self) -> Sequence[Any]:
+        """What the list holds."""
+        listed: Sequence[Any] = self.data["entries"]
+        return listed
+
+
+@dataclass(frozen=True)
 class TextAnswer(Answer):
     """Text, as a transcription with ``response_format="text"`` gives."""
 
@@ -212,7 +232,7 @@ class BinaryAnswer(Answer):
     @classmethod
     def of(cls, reply: Reply, origin: Origin) -> BinaryAnswer:
         """Read a reply."""
-        return cls({}, origin, reply.body, reply.headers.get("content-type", ""))
+        return cls({}, origin, bytes(reply.body), reply.headers.get("content-type", ""))
 
     def write_to(self, path: str | Path) -> Path:
         """Write the content into a file."""
@@ -246,6 +266,25 @@ def parse_object(reply: Reply, media_types: tuple[str, ...]) -> dict[str, Any]:
     Raises:
         InvalidResponse: it holds none, or says that it is something else.
     """
+    data = _parsed(reply, media_types)
+    if not isinstance(data, dict):
+        raise InvalidResponse(f"expected a JSON object, the answer is {reply.body[:80]!r}")
+    return data
+
+
+def parse_list(reply: Reply, media_types: tuple[str, ...]) -> list[Any]:
+    """The JSON list that a reply holds.
+
+    Raises:
+        InvalidResponse: it holds none, or says that it is something else.
+    """
+    data = _parsed(reply, media_types)
+    if not isinstance(data, list):
+        raise InvalidResponse(f"expected a JSON list, the answer is {reply.body[:80]!r}")
+    return data
+
+
+def _parsed(reply: Reply, media_types: tuple[str, ...]) -> Any:
     found = media_type(reply)
     if found not in media_types and not found.endswith("+json"):
         raise InvalidResponse(
@@ -253,11 +292,8 @@ def parse_object(reply: Reply, media_types: tuple[str, ...]) -> dict[str, Any]:
             f"{reply.body[:80]!r}"
         )
     try:
-        data = json.loads(reply.body)
+        return json.loads(reply.body)
     except (ValueError, RecursionError) as error:
         raise InvalidResponse(
             f"the answer is not JSON: {error or type(error).__name__}: {reply.body[:80]!r}"
         ) from None
-    if not isinstance(data, dict):
-        raise InvalidResponse(f"expected a JSON object, the answer is {reply.body[:80]!r}")
-    return data

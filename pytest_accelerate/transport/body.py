@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from os import PathLike
 from pathlib import Path
 from typing import IO, Any, TypeAlias
@@ -65,15 +65,40 @@ class Upload:
 
 
 @dataclass(frozen=True, slots=True)
+class Parts:
+    """A body that lies in several buffers, sent one after the other without joining them."""
+
+    buffers: tuple[bytes | memoryview, ...]
+    """Memory views of single bytes (``view.cast("B")``)."""
+    media_type: str
+
+    def size(self) -> int:
+        """Bytes of all of it."""
+        return sum(len(buffer) for buffer in self.buffers)
+
+    def pieces(self) -> Iterator[bytes]:
+        """All of it, in pieces."""
+        for buffer in self.buffers:
+            for start in range(0, len(buffer), _PIECE):
+                yield bytes(buffer[start : start + _PIECE])
+
+
+@dataclass(frozen=True, slots=True)
 class Multipart:
     """A form: fields and files, sent as ``multipart/form-data``."""
 
     fields: tuple[tuple[str, str], ...]
     files: tuple[Upload, ...]
 
+    def unbracketed(self) -> Multipart:
+        """The same with the plain name before each entry of a list."""
+        fields = tuple((name.removesuffix("[]"), value) for name, value in self.fields)
+        files = (replace(each, field=each.field.removesuffix("[]")) for each in self.files)
+        return Multipart(fields, tuple(files))
 
-Body: TypeAlias = bytes | Multipart | Upload | None
-"""JSON's bytes, a form, or a file that is all of the body."""
+
+Body: TypeAlias = bytes | Multipart | Upload | Parts | None
+"""JSON's bytes, a form, a file that is all of the body, or buffers that are."""
 
 
 def dump_json(body: Mapping[str, Any]) -> bytes:

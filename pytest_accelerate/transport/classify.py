@@ -120,7 +120,7 @@ def _asked_delay(reply: Reply) -> float | None:
     return retry_info(reply.body) if told is None else told
 
 
-def retry_info(body: bytes) -> float | None:
+def retry_info(body: bytes | bytearray) -> float | None:
     """Seconds that Google's APIs ask to wait: a ``google.rpc.RetryInfo`` among an error's details.
 
     https://cloud.google.com/apis/design/errors#error_details; ``None`` where there is none.
@@ -159,7 +159,7 @@ def request_id(headers: Any) -> str:
     return ""
 
 
-def describe(body: bytes) -> tuple[str, str]:
+def describe(body: bytes | bytearray) -> tuple[str, str]:
     """Message and code of an error's body, in any of the forms that providers use."""
     try:
         data = json.loads(body)
@@ -174,7 +174,8 @@ def described(data: Any) -> tuple[str, str]:
         data = data[0]
     inner = data.get("error", data) if isinstance(data, dict) else data
     if isinstance(inner, str):
-        return inner[:_LONGEST_MESSAGE], ""
+        kind = data.get("error_type") if isinstance(data, dict) else None  # as Hugging Face has it
+        return inner[:_LONGEST_MESSAGE], kind[:100] if isinstance(kind, str) else ""
     if not isinstance(inner, dict):
         return "", ""
     message = inner.get("message") or inner.get("detail") or ""

@@ -28,6 +28,7 @@ from pytest_accelerate.transport.slots import Slots, Ticket
 if TYPE_CHECKING:
     from pytest_accelerate.transport.body import Body
     from pytest_accelerate.transport.events import Streaming
+    from pytest_accelerate.transport.progress import Report
 
 _log = logging.getLogger("pytest_accelerate.transport")
 _LONGEST = 365 * 86_400.0
@@ -55,6 +56,8 @@ class Call:
     deadline: float
     """Seconds for the whole of it; for a stream, until its first event."""
     max_tries: int
+    report: Report | None = field(default=None, kw_only=True)
+    """Told how far the request and its answer are."""
 
 
 @dataclass(slots=True)

@@ -48,7 +48,7 @@ class Reply:
 
     status: int
     headers: httpx.Headers
-    body: bytes = field(default=b"", repr=False)  # a server may echo keys
+    body: bytes | bytearray = field(default=b"", repr=False)  # a server may echo keys
     stream: Any = None
     """A :class:`~pytest_accelerate.transport.streams.Stream` or its asynchronous kin, opened."""
     attempts: int = 0

@@ -11,10 +11,11 @@ from typing import Any
 
 import httpx
 
-from pytest_accelerate.transport.body import Multipart, Upload
+from pytest_accelerate.transport.body import Multipart, Parts, Upload
 from pytest_accelerate.transport.events import StreamFailure
 from pytest_accelerate.transport.exchange import Send
 from pytest_accelerate.transport.outcome import Failure, FailureKind, Reply
+from pytest_accelerate.transport.progress import Reporter
 
 
 @functools.lru_cache(maxsize=256)
@@ -34,21 +35,32 @@ def build(step: Send, now: float) -> httpx.Request:
         "write": min(policy.write_timeout, remaining),
         "pool": remaining,
     }
-    body = call.body
+    request = _request(step, {"timeout": timeout})
+    if call.report is not None:
+        request.extensions[_REPORTER] = reporter = Reporter(call.report)
+        if call.body is not None:
+            total = int(request.headers.get("content-length", 0)) or None
+            request.stream = _Counted(request.stream, reporter, total)
+    return request
+
+
+def _request(step: Send, extensions: dict[str, Any]) -> httpx.Request:
+    call, body = step.call, step.call.body
+    if isinstance(body, bytes) and call.report is not None:
+        body = Parts((body,), step.headers.get("content-type", ""))
     if isinstance(body, Multipart):
-        return _form(step, body, {"timeout": timeout})
-    if isinstance(body, Upload):
+        return _form(step, body, extensions)
+    if isinstance(body, (Upload, Parts)):
         return httpx.Request(
-            call.method, _url(call.url), stream=_FileBody(body),
+            call.method, _url(call.url), stream=_PiecesBody(body),
             # httpx names the host of a body of its own making alone.
             headers={**step.headers, "host": _url(call.url).netloc.decode("ascii"),
                      "content-length": str(body.size())},
-            extensions={"timeout": timeout},
+            extensions=extensions,
         )  # fmt: skip
     return httpx.Request(
-        call.method, _url(call.url), headers=step.headers, content=body,
-        extensions={"timeout": timeout},
-    )  # fmt: skip
+        call.method, _url(call.url), headers=step.headers, content=body, extensions=extensions
+    )
 
 
 def _form(step: Send, form: Multipart, extensions: dict[str, Any]) -> httpx.Request:
@@ -82,19 +94,98 @@ class _NoFiles(list[Any]):
 _NO_FILES = _NoFiles()
 
 
-class _FileBody(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """A file that is all of the body, read in pieces."""
+class _PiecesBody(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A file or buffers that are all of the body, in pieces."""
 
-    def __init__(self, file: Upload) -> None:
-        self._file = file
+    def __init__(self, body: Upload | Parts) -> None:
+        self._body = body
 
     def __iter__(self) -> Iterator[bytes]:
-        return self._file.pieces()
+        return self._body.pieces()
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self._file.pieces():
+        for piece in self._body.pieces():
             yield piece
 
+
+class _Counted(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """A body whose pieces are counted when they are taken."""
+
+    def __init__(self, body: Any, reporter: Reporter, total: int | None) -> None:
+        self._body, self._reporter, self._total = body, reporter, total
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._body:
+            yield piece
+            self._reporter.passed("sent", len(piece), self._total)
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        async for piece in self._body:
+            yield piece
+            self._reporter.passed("sent", len(piece), self._total)
+
+
+_REPORTER = "pytest_accelerate_reporter"
+
+
+def reporter_of(request: httpx.Request | None) -> Reporter | None:
+    """What tells how far a request and its answer are; ``None`` where nobody asked."""
+    return None if request is None else request.extensions.get(_REPORTER)
+
+
+def failed(error: Exception, request: httpx.Request | None) -> Failure:
+    """What an exception that ended a try means for the call.
+
+    Raises:
+        Exception: ``error`` itself where it is none of a transport, and what a report raised.
+    """
+    reporter = reporter_of(request)
+    if reporter is not None and reporter.error is not None:
+        raise reporter.error
+    return failure_of(error)
+
+
+class Received:
+    """The body of an answer as it comes, kept without ever being there twice."""
+
+    def __init__(self, response: httpx.Response, limit: int, reporter: Reporter | None) -> None:
+        length = response.headers.get("content-length", "") if is_plain(response) else ""
+        self._total = int(length) if length.isdecimal() else None
+        self._limit, self._reporter, self._size = limit, reporter, 0
+        large = self._total is not None and _LARGE < self._total <= limit
+        # One that is large is written where it is to be: to join its pieces would take twice that.
+        self._whole = bytearray(self._total or 0) if large else None
+        self._pieces: list[bytes] = []
+
+    @property
+    def too_large(self) -> Failure | None:
+        """A failure where there is more of it than may be."""
+        if max(self._size, self._total or 0) <= self._limit:
+            return None
+        return Failure(FailureKind.TOO_LARGE, TOO_LARGE.format(self._limit))
+
+    def take(self, piece: bytes) -> None:
+        """Keep what came."""
+        start = self._size
+        self._size += len(piece)
+        if self._whole is not None and self._size <= len(self._whole):
+            self._whole[start : self._size] = piece
+        else:
+            self._pieces.append(piece)
+        if self._reporter is not None:
+            self._reporter.passed("received", len(piece), self._total)
+
+    def body(self) -> bytes | bytearray:
+        """All of it."""
+        if self._whole is None:
+            return b"".join(self._pieces)
+        del self._whole[self._size :]
+        self._whole += b"".join(self._pieces)
+        return self._whole
+
+
+_LARGE = 2**20
+"""Bytes from which on an answer has one buffer."""
 
 _FILES = "pytest_accelerate_files"
 

@@ -15,13 +15,15 @@ from pytest_accelerate.transport.classify import request_id
 from pytest_accelerate.transport.clock import Clock
 from pytest_accelerate.transport.events import StreamReader
 from pytest_accelerate.transport.exchange import Acquire, Send, Step
-from pytest_accelerate.transport.outcome import Failure, FailureKind, Outcome, Reply
+from pytest_accelerate.transport.outcome import Outcome, Reply
 from pytest_accelerate.transport.requests import (
-    TOO_LARGE,
+    Received,
     build,
     close_files,
+    failed,
     failure_of,
     is_plain,
+    reporter_of,
     streams,
 )
 from pytest_accelerate.transport.slots import Slots, Ticket
@@ -96,9 +98,10 @@ class TaskDriver:
                 response = await self._transport().handle_async_request(request)
                 if streams(step, response.status_code, response.headers):
                     return await self._open(step, response)
-                return await _read(step, response)
+                limit, reporter = step.policy.max_response_bytes, reporter_of(request)
+                return await _read(Received(response, limit, reporter), response)
         except Exception as error:
-            return failure_of(error)
+            return failed(error, request)
         finally:
             if request is not None:
                 close_files(request)
@@ -156,17 +159,17 @@ def _nothing() -> None:
     pass
 
 
-async def _read(step: Send, response: httpx.Response) -> Outcome:
+async def _read(received: Received, response: httpx.Response) -> Outcome:
     try:
-        limit, size, chunks = step.policy.max_response_bytes, 0, []
+        if received.too_large:
+            return received.too_large
         async for chunk in _chunks(response):
-            size += len(chunk)
-            if size > limit:
-                return Failure(FailureKind.TOO_LARGE, TOO_LARGE.format(limit))
-            chunks.append(chunk)
+            received.take(chunk)
+            if received.too_large:
+                return received.too_large
     finally:
         await response.aclose()
-    return Reply(response.status_code, response.headers, b"".join(chunks))
+    return Reply(response.status_code, response.headers, received.body())
 
 
 def _chunks(response: httpx.Response) -> AsyncIterator[bytes]:

@@ -14,15 +14,17 @@ from pytest_accelerate.transport.classify import request_id
 from pytest_accelerate.transport.clock import Clock
 from pytest_accelerate.transport.events import StreamReader
 from pytest_accelerate.transport.exchange import Acquire, Send, Step
-from pytest_accelerate.transport.outcome import Failure, FailureKind, Outcome, Reply
+from pytest_accelerate.transport.outcome import Outcome, Reply
 from pytest_accelerate.transport.pace import PACE
 from pytest_accelerate.transport.requests import (
-    TOO_LARGE,
+    Received,
     build,
     close_files,
+    failed,
     failure_of,
     in_band,
     is_plain,
+    reporter_of,
     streams,
 )
 from pytest_accelerate.transport.slots import Slots, Ticket
@@ -85,9 +87,10 @@ class ThreadDriver:
             response = self._transport.handle_request(request)
             if streams(step, response.status_code, response.headers):
                 return self._open(step, response)
-            return _read(step, response)
+            return _read(Received(response, step.policy.max_response_bytes, reporter_of(request)),
+                         response)  # fmt: skip
         except Exception as error:
-            return failure_of(error)
+            return failed(error, request)
         finally:
             PACE.stop()
             if request is not None:
@@ -145,18 +148,18 @@ def opened(stream: Any, response: httpx.Response) -> Outcome:
     )
 
 
-def _read(step: Send, response: httpx.Response) -> Outcome:
+def _read(received: Received, response: httpx.Response) -> Outcome:
     try:
-        limit, size, chunks = step.policy.max_response_bytes, 0, []
+        if received.too_large:
+            return received.too_large
         for chunk in _chunks(response):
-            size += len(chunk)
-            if size > limit:
-                return Failure(FailureKind.TOO_LARGE, TOO_LARGE.format(limit))
-            chunks.append(chunk)
+            received.take(chunk)
+            if received.too_large:
+                return received.too_large
             PACE.check()
     finally:
         response.close()
-    return Reply(response.status_code, response.headers, b"".join(chunks))
+    return Reply(response.status_code, response.headers, received.body())
 
 
 def _chunks(response: httpx.Response) -> Iterator[bytes]:
