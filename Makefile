@@ -2,13 +2,14 @@
 # make matrix HARDWARE=cuda ARGS="--models bert,gpt2"
 # make apis               every operation of the API providers, mocked; ARGS="--live-apis" for the real ones
 # make test               the project's own tests, ruff and mypy
+# make test-servers       the tests of real servers, those that take long to install and 2 GB transfers too
 HARDWARE ?= cpu,openvino
 PYTHON ?= python3
 ARGS ?=
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: matrix apis test lint install clean
+.PHONY: matrix apis test test-servers lint install clean
 
 matrix: $(VENV)/installed
 	$(BIN)/pytest -n auto --hardware $(HARDWARE) $(ARGS)
@@ -17,7 +18,12 @@ apis: $(VENV)/installed
 	$(BIN)/pytest api_tests $(ARGS)
 
 test: lint
+	$(BIN)/pytest-accelerate servers install --quick
 	$(BIN)/pytest tests -n auto -q
+
+test-servers: $(VENV)/installed
+	$(BIN)/pytest-accelerate servers install all
+	$(BIN)/pytest tests/servers -q $(ARGS)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -172,7 +172,8 @@ class ProviderCell(_Ordered):
     operation: str
     """One of its operations: ``chat``, ``files_upload``."""
     mode: str
-    """Who answers, of :data:`MODES`: a ``mock``, or the ``live`` API."""
+    """Who answers, of :data:`MODES`: a ``mock``, a real ``server`` on loopback, or the ``live``
+    API."""
 
     @property
     def id(self) -> str:
@@ -192,6 +193,8 @@ class ProviderCell(_Ordered):
                 told to do.
         """
         words = ["pytest", "api_tests", "--providers", self.provider, "-k", self.id]
+        if self.mode == "server":
+            words += ["--servers", "all"]
         if self.mode == "live":
             words += ["--live-apis", "--live-writes"] if writes else ["--live-apis"]
         return shlex.join(words)
@@ -259,6 +262,12 @@ class Measures:
     """Why a cheaper path was not taken, or what the path taken disagrees by."""
     modalities: tuple[str, ...] = ()
     """The modalities fed, of ``text image video audio timeseries boxes points masks ...``."""
+    weight_tensors: int | None = None
+    """Weight tensors of the model, tied ones counted once."""
+    weights_heard: int | None = None
+    """Those of them that move an output beyond the tolerance when noise is added to them."""
+    unheard: tuple[str, ...] = ()
+    """Those that no output can hear: how many, and by which rule."""
     model_class: str = ""
     weights: str = ""
     implementation_type: str = ""
@@ -270,6 +279,8 @@ class Measures:
     """Wall time from the request to the answer, everything included."""
     library_seconds: float | None = None
     """The part of ``cell_seconds`` spent in torch, transformers, OpenVINO: the stages."""
+    server: str = ""
+    """The real servers that answered a provider's cell, with their versions: ``moto 5.2.5``."""
     effect: str = ""
     """What a provider's operation does there: ``read infer create spend delete``."""
     requests: int | None = None
@@ -357,7 +368,7 @@ class CellSettings:
 
     weights: str = "tiny"
     checkpoint: str | None = None
-    """Hub id or local folder for ``weights="pretrained"``."""
+    """Hub id, local folder or ``s3://bucket/prefix`` for ``weights="pretrained"``."""
     timeout_seconds: float = 120.0
     """Counted from the start of the cell's own process."""
     memory_bytes: int | None = None
@@ -398,6 +409,7 @@ def _known(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
 
 def _measures(data: Mapping[str, Any]) -> Measures:
     known = _known(Measures, data)
-    if "modalities" in known:
-        known["modalities"] = tuple(known["modalities"])
+    for name in ("modalities", "unheard"):
+        if name in known:
+            known[name] = tuple(known[name])
     return Measures(**known)

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 
-from pytest_accelerate.commands import credentials, diff, discover, doctor, init, render
+from pytest_accelerate.commands import credentials, diff, discover, doctor, init, render, servers
 from pytest_accelerate.errors import AccelerateError
 
 COMMANDS = {
@@ -15,6 +15,7 @@ COMMANDS = {
     "discover": discover,
     "doctor": doctor,
     "credentials": credentials,
+    "servers": servers,
     "init": init,
     "diff": diff,
 }

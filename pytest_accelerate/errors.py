@@ -8,6 +8,7 @@
     │   ├── UnknownHardware       likewise
     │   ├── UnknownPrecision
     │   ├── UnknownProvider       a KeyError too
+    │   ├── UnknownServer         likewise
     │   ├── MalformedFile         a data file is not what it must be: file, line, expectation
     │   ├── UnwritableMatrix      results could not be written: found out before the run
     │   └── InvalidInputs         an endpoint was called with what its model does not take
@@ -17,6 +18,8 @@
     ├── NotConstructible          the zoo cannot build or feed the type, and says what is missing
     ├── UnsupportedOperation      the backend or provider says that it cannot, and names what
     ├── ExecutorFailed            the machinery that runs cells is broken: never a verdict
+    ├── ServerNotInstalled        a server that proves clients; carries the command that installs it
+    ├── ServerNotStarted          it ended, or did not answer in time; carries the end of its log
     └── ProviderError             a call of an API provider came to nothing; says which and why
         ├── InvalidParameters     nothing was sent: a UsageError too; names the parameter
         ├── MissingCredential     no key was found; names the variable
@@ -35,7 +38,7 @@
         │   ├── AuthenticationFailed  401
         │   ├── PermissionDenied      403
         │   ├── NotFound              404
-        │   ├── Conflict              409
+        │   ├── Conflict              409, and 304 and 412: a condition does not hold
         │   ├── PayloadTooLarge       413, or refused before it was sent
         │   ├── RateLimited           429; carries ``retry_after``
         │   └── ServerError           5xx
@@ -95,6 +98,14 @@ class UnknownProvider(UsageError, KeyError):
         super().__init__(f"unknown provider {name!r}; known: {', '.join(known)}")
 
 
+class UnknownServer(UsageError, KeyError):
+    """No server that proves clients has this name; the message lists the known."""
+
+    def __init__(self, name: str, known: Iterable[str]) -> None:
+        self.name = name
+        super().__init__(f"unknown server {name!r}; known: {', '.join(known)}")
+
+
 class MalformedFile(UsageError):
     """A data file is not what it must be."""
 
@@ -148,6 +159,28 @@ class UnsupportedOperation(AccelerateError):
 
 class ExecutorFailed(AccelerateError):
     """The machinery that runs cells is broken; an error of the run, never a verdict."""
+
+
+class ServerNotInstalled(AccelerateError):
+    """A server that is to prove clients is not installed, or in another version."""
+
+    def __init__(self, name: str, missing: Sequence[str] = ()) -> None:
+        self.name = name
+        self.missing = tuple(missing)
+        """Packages that this Python lacks, for a server that has no environment of its own."""
+        super().__init__(
+            f"server {name!r} needs {', '.join(missing)}: pip install 'pytest-accelerate[dev]'"
+            if missing
+            else f"server {name!r} is not installed: pytest-accelerate servers install {name}"
+        )
+
+
+class ServerNotStarted(AccelerateError):
+    """A server could not be installed or started, or did not answer in time."""
+
+    def __init__(self, name: str, reason: str) -> None:
+        self.name, self.reason = name, reason
+        super().__init__(f"server {name!r}: {reason}")
 
 
 class ProviderError(AccelerateError):
@@ -271,7 +304,7 @@ class NotFound(StatusError):
 
 
 class Conflict(StatusError):
-    """409: it collides with the state of the resource."""
+    """409: it collides with the state of the resource; 304, 412: a condition does not hold."""
 
 
 class PayloadTooLarge(StatusError):

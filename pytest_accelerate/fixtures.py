@@ -123,11 +123,15 @@ def _provider_cells(session: AccelerateSession, selected: Sequence[str]) -> list
     from pytest_accelerate.cells import ProviderCell
     from pytest_accelerate.providers import provider_class
 
-    mode = "live" if session.options.live_apis else "mock"
+    modes = ["live" if session.options.live_apis else "mock"]
+    if session.options.servers:
+        modes.append("server")
     return [
         ProviderCell(name, operation, mode)
         for name in selected
+        for mode in modes
         for operation in provider_class(name).operations()
+        if mode != "server" or session.offering(name, operation)
     ]
 
 

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, NoReturn
 
 import pytest
 
 from pytest_accelerate.cells import WRITING_EFFECTS, Measures, ProviderCell, Result, Verdict
-from pytest_accelerate.errors import BudgetExceeded
+from pytest_accelerate.errors import BudgetExceeded, ServerNotInstalled
 from pytest_accelerate.guard import offline
 from pytest_accelerate.providers import mocks, provider_class
 from pytest_accelerate.providers.base import Provider
@@ -18,6 +19,7 @@ from pytest_accelerate.providers.budget import Budget, MeteredMetrics, refusal
 from pytest_accelerate.providers.examples import examples
 from pytest_accelerate.providers.operation import Effect
 from pytest_accelerate.providers.stages import run_provider_cell
+from pytest_accelerate.servers.hosting import Hosts, offering
 from pytest_accelerate.transport.clock import FakeClock
 from pytest_accelerate.transport.credentials import missing
 
@@ -39,8 +41,9 @@ class Lent:
 class Clients:
     """Makes the clients of one process's part of a run, on one budget."""
 
-    def __init__(self, options: Options, workers: int) -> None:
-        self._options = options
+    def __init__(self, options: Options, workers: int, servers: Sequence[str] = ()) -> None:
+        self._options, self._servers = options, servers
+        self._hosts = Hosts()
         # Workers do not know of each other's calls: each has its share.
         self.budget = Budget(options.live_budget / workers)
 
@@ -59,6 +62,10 @@ class Clients:
                 yield Lent(client, None)
             return
         kind = provider_class(name)
+        if kind.native:
+            with self._hosted(name) as client, offline():
+                yield Lent(client, None)
+            return
         router = mocks.router(kind)
         with (
             offline(),
@@ -71,10 +78,28 @@ class Clients:
         ):
             yield Lent(client, router)
 
+    def _hosted(self, name: str) -> Provider:
+        """A client that no router can answer: of a server on loopback, one for all tests.
+
+        Where that is not installed, the test skips.
+        """
+        from pytest_accelerate.providers.stages.stored import MockedS3
+
+        try:
+            hosted = self._hosts.get("moto")
+        except ServerNotInstalled as error:
+            pytest.skip(f"{name} is mocked by a server: {error}")
+        # A bucket for each test: what one leaves there is none of another's.
+        bucket = f"test-{uuid.uuid4().hex[:12]}"
+        return hosted.server.client(name, hosted.url, kind=MockedS3, bucket=bucket,
+                                    clock=FakeClock())  # fmt: skip
+
     def run(self, cell: ProviderCell) -> Result:
         """Run one cell, or say why it is not run."""
         if cell.mode == "mock":
             return run_provider_cell(cell)
+        if cell.mode == "server":
+            return self._run_on_servers(cell)
         effect = provider_class(cell.provider).operations()[cell.operation].declaration.effect
         skipped = self._missing(cell.provider) or self._not_sent(cell, effect)
         if skipped:
@@ -83,6 +108,27 @@ class Clients:
             return run_provider_cell(cell, self._live(cell.provider))
         except BudgetExceeded as error:
             return _untried(cell, effect, Verdict.NOT_RUN, str(error))
+
+    def _run_on_servers(self, cell: ProviderCell) -> Result:
+        """Run a cell on each server that offers it: it passes where all of them do.
+
+        Raises:
+            ServerNotInstalled, ServerNotStarted: which says nothing of the cell.
+        """
+        shown: list[str] = []
+        for name in offering(self._servers, cell.provider, cell.operation):
+            hosted = self._hosts.get(name)
+            shown.append(hosted.shown)
+            parameters = hosted.calls(cell.provider)[cell.operation]
+            result = run_provider_cell(cell, hosted.client(cell.provider), parameters)
+            if result.verdict is not Verdict.PASS:
+                result = replace(result, reason=f"{hosted.shown}: {result.reason}")
+                break
+        return replace(result, measures=replace(result.measures, server=", ".join(shown)))
+
+    def close(self) -> None:
+        """End the servers."""
+        self._hosts.close()
 
     def _live(self, name: str) -> Provider:
         kind = provider_class(name)

@@ -20,7 +20,7 @@ _OF_MODELS = (
     "hardware", "missing_hardware", "models", "precision", "weights", "executor", "cell_timeout",
     "cell_memory", "resume",
 )  # fmt: skip
-_OF_PROVIDERS = ("live_apis", "live_budget", "live_writes", "providers")
+_OF_PROVIDERS = ("live_apis", "live_budget", "live_writes", "providers", "servers")
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
 
 
@@ -48,6 +48,8 @@ class Options:
     """Whether live calls may create, spend and delete."""
     providers: tuple[str, ...]
     """As written; empty means all."""
+    servers: tuple[str, ...]
+    """As written: names, or ``all`` for those that are installed; empty means none."""
 
 
 def add_options(parser: pytest.Parser) -> None:
@@ -130,6 +132,13 @@ def add_options(parser: pytest.Parser) -> None:
 
 def _add_options_of_providers(add: Callable[..., None], many: Mapping[str, str]) -> None:
     add("--providers", "comma list of API providers; repeatable (default: all)", "args", **many)
+    add(
+        "--servers",
+        "comma list of real servers to start on loopback and run the operations against that they "
+        "offer, or all that are installed; repeatable (see pytest-accelerate servers)",
+        "args",
+        **many,
+    )
     add(
         "--live-apis",
         "call the real APIs in place of mocked ones, with your credentials and at your cost",
@@ -225,6 +234,7 @@ def parse(config: pytest.Config) -> Options:
         live_budget=_usd(_value(config, "live_budget")),
         live_writes=_live_writes(config),
         providers=_names(config, "providers"),
+        servers=_names(config, "servers"),
     )
 
 

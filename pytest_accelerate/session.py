@@ -80,6 +80,7 @@ class AccelerateSession:
             AccelerateError: something that was asked for cannot be had.
         """
         self.selected_providers()
+        _ = self.servers
         _ = self.expectations
         if not asks_for_models(self.config):
             self.check_matrix()
@@ -115,6 +116,8 @@ class AccelerateSession:
         if asks_for_providers(self.config):
             budget = f"live, at most {self.options.live_budget:g} USD"
             how = budget if self.options.live_apis else "mocked"
+            if self.servers:
+                how += f", and on the servers {', '.join(self.servers)}"
             lines.append(f"accelerate: {', '.join(self.selected_providers())}; {how}")
         return lines
 
@@ -205,11 +208,31 @@ class AccelerateSession:
         return chosen
 
     @cached_property
+    def servers(self) -> tuple[str, ...]:
+        """The real servers that ``--servers`` selects.
+
+        Raises:
+            UnknownServer: there is none of a name; lists the known.
+            ServerNotInstalled: one that was named is not installed.
+        """
+        if not self.options.servers:
+            return ()
+        from pytest_accelerate.servers.hosting import selected
+
+        return selected(self.options.servers)
+
+    def offering(self, provider: str, operation: str) -> tuple[str, ...]:
+        """Those of :attr:`servers` that offer an operation."""
+        from pytest_accelerate.servers.hosting import offering
+
+        return offering(self.servers, provider, operation)
+
+    @cached_property
     def clients(self) -> Clients:
         """The clients of providers, mocked or real as the options say."""
         from pytest_accelerate.lending import Clients
 
-        return Clients(self.options, self.workers)
+        return Clients(self.options, self.workers, self.servers)
 
     @cached_property
     def expectations(self) -> Expectations:
@@ -320,6 +343,8 @@ class AccelerateSession:
         if self._endpoints is not None:
             self._endpoints.close()
             self._endpoints = None
+        if "clients" in vars(self):
+            self.clients.close()
 
 
 def _absent_reason(kind: ModelType) -> str:

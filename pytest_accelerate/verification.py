@@ -98,7 +98,7 @@ class ProviderCellUnderTest(CellUnderTest[ProviderCell]):
 
     @property
     def mode(self) -> str:
-        """Who answers: ``mock`` or ``live``."""
+        """Who answers: ``mock``, ``server`` or ``live``."""
         return self.cell.mode
 
 

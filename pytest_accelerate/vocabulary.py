@@ -4,7 +4,7 @@ from __future__ import annotations
 
 PRECISIONS: tuple[str, ...] = ("fp32", "fp16", "bf16", "int8", "int4")
 
-MODES: tuple[str, ...] = ("mock", "live")
+MODES: tuple[str, ...] = ("mock", "server", "live")
 """Who answers the calls of a provider's cell."""
 
 WEIGHTS: tuple[str, ...] = ("tiny", "published", "pretrained")

@@ -29,7 +29,8 @@ def configure(parser: argparse.ArgumentParser) -> None:
 
 def template() -> str:
     """The text of a file without any key."""
-    names = [variable for account in accounts() for variable in account.credential.variables[:1]]
+    credentials = [account.credential for account in accounts()]
+    names = [name for each in credentials for name in (*each.along, *each.variables[:1])]
     return HEADER + "".join(f"{name}=\n" for name in names)
 
 

@@ -68,7 +68,7 @@ def _source(account: Account) -> str:
         return error.message
     if found.source:
         return f"{found.variable} in {found.source}"
-    names = " or ".join(account.credential.variables)
+    names = credentials.named(account.credential)
     return f"{names} is not set" + ("" if account.credential.required else ", and need not be")
 
 

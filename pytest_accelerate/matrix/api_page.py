@@ -13,11 +13,12 @@ from pytest_accelerate.matrix.text import one_line
 
 PLAIN = {
     "mock": "answered by canned replies, without a network: not the real API",
+    "server": "answered by real servers on loopback: each square says which, in which version",
     "live": "answered by the provider's own API",
 }
 """Each mode in words."""
 
-_PASS = {"mock": "pass on mocks", "live": "pass live"}
+_PASS = {"mock": "pass on mocks", "server": "pass on servers", "live": "pass live"}
 
 
 @dataclass(frozen=True)

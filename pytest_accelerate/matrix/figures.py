@@ -25,9 +25,11 @@ _COMPARED = frozenset({Verdict.PASS, Verdict.PARTIAL, Verdict.INSENSITIVE, Verdi
 
 
 def beside(result: Result, limit: int = 60) -> str:
-    """What a cell shows beside its verdict: a model's error, or the reason."""
+    """What a cell shows beside its verdict: a model's error, who answered, or the reason."""
     if isinstance(result.cell, ModelCell) and result.verdict in _COMPARED:
         return error(result.measures.max_relative_error)
+    if result.measures.server and result.verdict is Verdict.PASS:
+        return one_line(result.measures.server, limit)
     # "covered by bert" stands beside the word "covered".
     return one_line(result.reason.removeprefix(f"{result.verdict} "), limit)
 
@@ -102,10 +104,16 @@ def _of_a_model(m: Measures) -> tuple[tuple[str, str], ...]:
         ("peak memory", size(m.peak_memory_bytes) if m.peak_memory_bytes is not None else ""),
         ("parameters", f"{m.parameters:,}" if m.parameters is not None else ""),
         ("modalities fed", ", ".join(m.modalities)),
+        ("weight tensors heard", _heard(m)),
+        ("not heard, by rule", "; ".join(m.unheard)),
         ("model class", m.model_class),
         ("weights", m.weights),
         ("path to the hardware", m.path),
     )
+
+
+def _heard(m: Measures) -> str:
+    return "" if m.weights_heard is None else f"{m.weights_heard} of {m.weight_tensors}"
 
 
 def _of_an_operation(m: Measures) -> tuple[tuple[str, str], ...]:
@@ -113,6 +121,7 @@ def _of_an_operation(m: Measures) -> tuple[tuple[str, str], ...]:
     if not cost and m.requests and m.implementation_type == "REAL":
         cost = "not known"
     return (
+        ("answered by", m.server),
         ("effect", m.effect),
         ("latency of one call", "" if m.latency_seconds is None else seconds(m.latency_seconds)),
         ("requests sent", f"{m.requests:,}" if m.requests is not None else ""),

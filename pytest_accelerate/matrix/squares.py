@@ -39,7 +39,7 @@ class Square:
     verdict: Verdict
     symbol: str
     mode: str
-    """``mock`` or ``live``; empty for a model, which is always real."""
+    """``mock``, ``server`` or ``live``; empty for a model, which is always real."""
     figure: str
     news: News
     marks: tuple[Mark, ...]

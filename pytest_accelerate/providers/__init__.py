@@ -22,10 +22,30 @@ if TYPE_CHECKING:
     from pytest_accelerate.providers.claude import Claude
     from pytest_accelerate.providers.gemini import Gemini
     from pytest_accelerate.providers.groq import Groq
+    from pytest_accelerate.providers.llvm import LLVM
     from pytest_accelerate.providers.ollama import Ollama
+    from pytest_accelerate.providers.opea import OPEA
     from pytest_accelerate.providers.openai import OpenAI
+    from pytest_accelerate.providers.ovms import OVMS
+    from pytest_accelerate.providers.s3 import S3
+    from pytest_accelerate.providers.tei import TEI
+    from pytest_accelerate.providers.tgi import TGI
 
-__all__ = ["Claude", "Gemini", "Groq", "Ollama", "OpenAI", "names", "provider_class"]
+__all__ = [
+    "LLVM",
+    "OPEA",
+    "OVMS",
+    "S3",
+    "TEI",
+    "TGI",
+    "Claude",
+    "Gemini",
+    "Groq",
+    "Ollama",
+    "OpenAI",
+    "names",
+    "provider_class",
+]
 
 _CLASSES = {
     "openai": "OpenAI",
@@ -33,6 +53,12 @@ _CLASSES = {
     "groq": "Groq",
     "gemini": "Gemini",
     "ollama": "Ollama",
+    "tgi": "TGI",
+    "tei": "TEI",
+    "ovms": "OVMS",
+    "llvm": "LLVM",
+    "opea": "OPEA",
+    "s3": "S3",
 }
 """Class by provider name; its module has the provider's name."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import platform
 import threading
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from functools import cache, cached_property
 from importlib import metadata
 from typing import TYPE_CHECKING, Any, ClassVar, NoReturn
@@ -18,8 +18,9 @@ from pytest_accelerate.transport.backoff import RetryBudget
 from pytest_accelerate.transport.breaker import Breaker
 from pytest_accelerate.transport.clock import Clock, SystemClock
 from pytest_accelerate.transport.credentials import Credential, Keyring
-from pytest_accelerate.transport.exchange import Shared
+from pytest_accelerate.transport.exchange import Call, Shared, Step, exchange
 from pytest_accelerate.transport.metrics import Metrics, OperationMetrics
+from pytest_accelerate.transport.outcome import Reply
 from pytest_accelerate.transport.policy import Policy
 from pytest_accelerate.transport.redaction import Redactor
 from pytest_accelerate.transport.slots import Slots
@@ -48,6 +49,10 @@ class Provider(Mapping[str, Handler[..., Any]]):
     key_header: ClassVar[str] = "authorization"
     key_format: ClassVar[str] = "Bearer {}"
     fixed_headers: ClassVar[Mapping[str, str]] = {}
+    native: ClassVar[bool] = False
+    """Whether native code makes its connections: then its mock is a server on loopback."""
+    sees_delays: ClassVar[bool] = True
+    """Whether a ``Retry-After`` reaches us."""
 
     def __init__(
         self,
@@ -79,7 +84,7 @@ class Provider(Mapping[str, Handler[..., Any]]):
             UnsafeCredentials: a file of keys that others can read.
             InvalidParameters: a base URL or an operation that there is not.
         """
-        self.base_url = _checked_url(base_url or self._named_url() or self.default_base_url)
+        self.base_url = checked_url(base_url or self._named_url() or self.default_base_url)
         self.policy = policy or Policy()
         self._opening = threading.Lock()
         self._transport = transport
@@ -172,6 +177,14 @@ class Provider(Mapping[str, Handler[..., Any]]):
         """
         return values
 
+    def exchange(self, call: Call) -> Generator[Step, Any, Reply]:
+        """Bring a call to its reply; a provider that has to ask for more overrides it.
+
+        Raises:
+            ProviderError: in any other case.
+        """
+        return exchange(call, self.shared)
+
     def cost(self, answer: Answer) -> float | None:
         """US dollars that an answer cost; ``None`` where no price is known."""
         return None
@@ -179,13 +192,12 @@ class Provider(Mapping[str, Handler[..., Any]]):
     @cached_property
     def threads(self) -> ThreadDriver:
         """The driver for calls from threads."""
-        from pytest_accelerate.transport.pooled import pooled
         from pytest_accelerate.transport.threads import ThreadDriver
 
         # cached_property has no lock of its own since Python 3.12.
         with self._opening:
             if self._transport is None:
-                self._transport = pooled(self.base_url)
+                self._transport = self.pooled_transport()
         return ThreadDriver(self._transport, self.shared.slots, self.shared.clock)
 
     @cached_property
@@ -199,9 +211,19 @@ class Provider(Mapping[str, Handler[..., Any]]):
         given = self._async_transport
         if given is not None:
             return lambda: given
+        return self.looped_transport
+
+    def pooled_transport(self) -> httpx.BaseTransport:
+        """New connections for threads; a client of several servers has some to each."""
+        from pytest_accelerate.transport.pooled import pooled
+
+        return pooled(self.base_url)
+
+    def looped_transport(self) -> httpx.AsyncBaseTransport:
+        """The same for the running event loop."""
         from pytest_accelerate.transport.looped import looped
 
-        return lambda: looped(self.base_url)
+        return looped(self.base_url)
 
     def _named_url(self) -> str:
         import os
@@ -272,13 +294,22 @@ class Provider(Mapping[str, Handler[..., Any]]):
         return f"<{type(self).__name__} {self.base_url} {self.implementation_type}, {keys}>"
 
 
-def _checked_url(url: str) -> str:
+def checked_url(url: str, name: str = "base_url") -> str:
+    """A URL that requests can be sent below, without a slash at its end.
+
+    Args:
+        url: of a server, or of a path on it.
+        name: what is told where it is wrong.
+
+    Raises:
+        InvalidParameters: it is no URL of HTTP, or may hold a key.
+    """
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
         shown = repr(url)[:200] if not {"@", "?"} & set(url) else "this"  # it may hold a key
-        raise InvalidParameters(f"base_url: expected http://... or https://..., not {shown}")
+        raise InvalidParameters(f"{name}: expected http://... or https://..., not {shown}")
     if parts.username or parts.password or parts.query:
-        raise InvalidParameters("base_url: a key belongs into api_key, not into a URL")
+        raise InvalidParameters(f"{name}: a key belongs into api_key, not into a URL")
     return url.rstrip("/")
 
 

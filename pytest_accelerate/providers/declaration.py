@@ -65,4 +65,10 @@ class Declaration:
     query: tuple[str, ...] = ()
     """Parameters that go into the query though others go into the body."""
     paging: Paging | None = None
+    bracketed: bool = True
+    """Whether the name of a list in a form ends in ``[]``; else it is repeated as it is."""
     headers: Mapping[str, str] = field(default_factory=dict)
+    answers: frozenset[int] = frozenset()
+    """Statuses of 400 and above that are no failure, such as a server's "not ready"."""
+    sends: bool = True
+    """Whether anything goes out; a signed URL is made here."""

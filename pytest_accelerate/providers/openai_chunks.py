@@ -68,6 +68,9 @@ class ChatChunk(StreamEvent):
         }
 
 
+_OF_EVERY_CHOICE = frozenset({"index", "delta", "finish_reason", "logprobs"})
+
+
 class _Choice:
     """One choice, put together from its pieces."""
 
@@ -94,6 +97,12 @@ class _Choice:
             self._rest["finish_reason"] = piece["finish_reason"]
         if piece.get("logprobs"):
             _extend(self._rest.setdefault("logprobs", {}), mapping(piece["logprobs"]))
+        for key in piece.keys() - _OF_EVERY_CHOICE:  # what a server adds, such as token_ids
+            before, value = self._rest.get(key), piece[key]
+            if isinstance(value, list) and isinstance(before, list):
+                self._rest[key] = [*before, *value]
+            elif value is not None or key not in self._rest:
+                self._rest[key] = value
 
     def _add_calls(self, pieces: list[Mapping[str, Any]]) -> None:
         for piece in pieces:

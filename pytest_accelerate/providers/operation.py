@@ -29,7 +29,7 @@ from pytest_accelerate.providers.parameters import Signature
 from pytest_accelerate.providers.preparing import call_of, split
 from pytest_accelerate.transport.answers import Answer, Origin, Usage
 from pytest_accelerate.transport.classify import request_id
-from pytest_accelerate.transport.exchange import Call, exchange
+from pytest_accelerate.transport.exchange import Call
 from pytest_accelerate.transport.outcome import Reply
 from pytest_accelerate.transport.streams import AsyncStream, Stream
 
@@ -142,7 +142,7 @@ class Handler(Generic[P, A]):
             ProviderError: see :mod:`pytest_accelerate.errors` for the kinds.
         """
         call = self._prepare(args, kwargs, streaming=False)
-        reply = self._provider.threads.run(exchange(call, self._provider.shared))
+        reply = self._provider.threads.run(self._provider.exchange(call))
         return self._answer(reply, call)
 
     @overload
@@ -152,7 +152,7 @@ class Handler(Generic[P, A]):
     async def acall(self, *args: Any, **kwargs: Any) -> Any:  # type: ignore[misc]
         """The same as a call, awaitable."""
         call = self._prepare(args, kwargs, streaming=False)
-        reply = await self._provider.tasks.run(exchange(call, self._provider.shared))
+        reply = await self._provider.tasks.run(self._provider.exchange(call))
         return self._answer(reply, call)
 
     @overload
@@ -167,7 +167,7 @@ class Handler(Generic[P, A]):
             ProviderError: likewise, here and while it is iterated over.
         """
         call = self._prepare(args, kwargs, streaming=True)
-        reply = self._provider.threads.run(exchange(call, self._provider.shared))
+        reply = self._provider.threads.run(self._provider.exchange(call))
         stream: Stream[Any] = reply.stream
         origin, attempts = self._origin(reply, call), reply.attempts
         # Not the reply itself: it holds the stream, which then would not be freed when dropped.
@@ -183,7 +183,7 @@ class Handler(Generic[P, A]):
         call = self._prepare(args, kwargs, streaming=True)
 
         async def open() -> Reply:
-            return await self._provider.tasks.run(exchange(call, self._provider.shared))
+            return await self._provider.tasks.run(self._provider.exchange(call))
 
         return AsyncStream(
             open,

@@ -87,22 +87,36 @@ def call_of(
     body = _body(operation, values, query, options, form)
     pairs = (*flatten({**query, **(options.get("extra_query") or {})}),
              *(form.query if form is not None else ()))  # fmt: skip
-    policy = provider.policy
     return Call(
-        provider=provider.name,
-        operation=operation.name,
-        id=f"{provider.name}-{_PROCESS}-{next(_CALLS)}",
-        method=declared.method,
+        **common(provider, operation, options),
         url=provider.url(path) + (f"?{urlencode(pairs)}" if pairs else ""),
         headers=_headers(provider, declared, body, form, options),
         body=body,
         streaming=form,
-        resend=declared.resend,
-        priority=_number(options, "priority", 0),
-        deadline=_number(options, "timeout", policy.deadline),
-        max_tries=_number(options, "max_tries", policy.max_tries),
-        report=options.get("progress"),
     )
+
+
+def common(
+    provider: Provider, operation: Operation[..., Any], options: Mapping[str, Any]
+) -> dict[str, Any]:
+    """What a call has whatever it sends, by the names of its fields.
+
+    Raises:
+        InvalidParameters: an option is no number that can be one.
+    """
+    declared, policy = operation.declaration, provider.policy
+    return {
+        "provider": provider.name,
+        "operation": operation.name,
+        "id": f"{provider.name}-{_PROCESS}-{next(_CALLS)}",
+        "method": declared.method,
+        "resend": declared.resend,
+        "priority": _number(options, "priority", 0),
+        "deadline": _number(options, "timeout", policy.deadline),
+        "max_tries": _number(options, "max_tries", policy.max_tries),
+        "report": options.get("progress"),
+        "answers": declared.answers,
+    }
 
 
 def _body(
@@ -129,10 +143,10 @@ def _body(
     parameters = operation.signature.parameters
     names = [name for name in values if name in parameters and parameters[name].is_file]
     files = [each for name in names for each in _files(name, values.pop(name))]
-    form = Multipart(
+    multipart = Multipart(
         flatten({**values, **extra}), tuple(upload(name, given) for name, given in files)
     )
-    return form if declared.bracketed else form.unbracketed()
+    return multipart if declared.bracketed else multipart.unbracketed()
 
 
 def _headers(

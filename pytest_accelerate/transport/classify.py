@@ -17,6 +17,8 @@ _ERRORS: dict[int, type[errors.StatusError]] = {
     403: errors.PermissionDenied,
     404: errors.NotFound,
     409: errors.Conflict,
+    304: errors.Conflict,  # a condition of the request does not hold; 412 says the same
+    412: errors.Conflict,
     413: errors.PayloadTooLarge,
     429: errors.RateLimited,
     503: errors.Overloaded,
@@ -45,13 +47,20 @@ class Problem:
     """For the breaker: ``False`` is a failure of the provider, ``True`` says that it answers."""
 
 
-def judge(outcome: Outcome, *, resend: bool, streaming: bool = False) -> Problem | None:
+def judge(
+    outcome: Outcome,
+    *,
+    resend: bool,
+    streaming: bool = False,
+    answers: frozenset[int] = frozenset(),
+) -> Problem | None:
     """What is wrong with an outcome.
 
     Args:
         outcome: of one try.
         resend: whether the request does no harm when it is processed twice.
         streaming: whether a stream was asked for.
+        answers: statuses of 400 and above that are a success here.
 
     Returns:
         ``None`` for a success.
@@ -60,7 +69,9 @@ def judge(outcome: Outcome, *, resend: bool, streaming: bool = False) -> Problem
         return _failure(outcome, resend)
     if 200 <= outcome.status < 300:
         return _no_stream(outcome) if streaming and outcome.stream is None else None
-    if 300 <= outcome.status < 400:
+    if outcome.status in answers:
+        return None
+    if 300 <= outcome.status < 400 and outcome.status != 304:
         return Problem(_redirect(outcome), retry=False, counts=True)
     return _status(outcome, resend)
 

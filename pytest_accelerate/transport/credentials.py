@@ -25,6 +25,8 @@ class Credential:
     """Names of the variable, the first that is set wins."""
     required: bool = True
     """False for a server that people run themselves, without keys."""
+    along: tuple[str, ...] = ()
+    """Names of variables without which the key is of no use, such as an access key's id."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +53,8 @@ def find(credential: Credential, given: str | Sequence[str] | None = None) -> Fo
         return Found(keys, "argument" if keys else "")
     for source, values in _sources():
         for variable in credential.variables:
+            if not all(values.get(name) for name in credential.along):
+                continue
             if keys := _split(values.get(variable) or ""):
                 return Found(keys, source, variable)
     return Found((), "")
@@ -68,12 +72,31 @@ def check_files() -> None:
 
 def missing(provider: str, credential: Credential) -> MissingCredential:
     """The error for a provider without a key."""
-    names = " or ".join(credential.variables)
+    names = named(credential)
     return MissingCredential(
         f"no key: set {names} in the environment, in {DOTENV} or in {SHARED_FILE} "
         f"({TEMPLATE_COMMAND} prints one to fill in), or pass api_key",
         provider=provider,
     )
+
+
+def named(credential: Credential) -> str:
+    """The variables that make a credential, in words."""
+    return " and ".join((*credential.along, " or ".join(credential.variables)))
+
+
+def settings(source: str) -> Mapping[str, str | None]:
+    """The variables of one source: what belongs to a key is looked for beside it."""
+    return dict(_sources())[source]
+
+
+def setting(*variables: str) -> str:
+    """The first of these that is set, the sources in order; empty where none is."""
+    for _, values in _sources():
+        for variable in variables:
+            if value := (values.get(variable) or "").strip():
+                return value
+    return ""
 
 
 def _sources() -> Sequence[tuple[str, Mapping[str, str | None]]]:

@@ -58,6 +58,8 @@ class Call:
     max_tries: int
     report: Report | None = field(default=None, kw_only=True)
     """Told how far the request and its answer are."""
+    answers: frozenset[int] = field(default=frozenset(), kw_only=True)
+    """Statuses of 400 and above that are no failure."""
 
 
 @dataclass(slots=True)
@@ -189,7 +191,12 @@ class _Tries:
                 self._sent += 1
                 shared.metrics.sent(call.operation)
                 outcome: Outcome = yield send
-                problem = judge(outcome, resend=call.resend, streaming=call.streaming is not None)
+                problem = judge(
+                    outcome,
+                    resend=call.resend,
+                    streaming=call.streaming is not None,
+                    answers=call.answers,
+                )
                 succeeded = True if problem is None else problem.counts
             finally:
                 shared.breaker.leave(shared.clock.now(), probe, succeeded)

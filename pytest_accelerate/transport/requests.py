@@ -168,10 +168,13 @@ class Received:
         """Keep what came."""
         start = self._size
         self._size += len(piece)
-        if self._whole is not None and self._size <= len(self._whole):
+        if self._whole is not None:
             self._whole[start : self._size] = piece
         else:
             self._pieces.append(piece)
+            if self._size > _LARGE:  # nobody told how long it would be
+                self._whole = bytearray().join(self._pieces)
+                self._pieces.clear()
         if self._reporter is not None:
             self._reporter.passed("received", len(piece), self._total)
 
@@ -180,7 +183,6 @@ class Received:
         if self._whole is None:
             return b"".join(self._pieces)
         del self._whole[self._size :]
-        self._whole += b"".join(self._pieces)
         return self._whole
 
 

@@ -29,6 +29,7 @@ IGNORED_HEADERS: Mapping[str, str] = {
     "host": "the loopback server's own",
     "transfer-encoding": "how the HTTP library sends the body, which is compared",
     "user-agent": "each client's own name",
+    "x-amzn-trace-id": "huggingface_hub numbers its requests",
     "x-stainless-": "telemetry of the generated SDKs",
     "x-goog-api-client": "telemetry of Google's SDKs",
     "x-server-timeout": "Google's SDK tells its own timeout",

@@ -51,6 +51,10 @@ def ndjson_reply(lines: Sequence[Any]) -> CannedReply:
     return CannedReply(text.encode(), "application/x-ndjson")
 
 
+NEW_FOLDER = object()
+"""In place of a parameter: an empty folder, another for each call."""
+
+
 @dataclass(frozen=True)
 class Example:
     """One operation's call."""

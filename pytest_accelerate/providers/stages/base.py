@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, TypeAlias
 
 import httpx
@@ -13,7 +15,7 @@ import httpx
 from pytest_accelerate.errors import ProviderError
 from pytest_accelerate.providers import mocks
 from pytest_accelerate.providers.base import Provider
-from pytest_accelerate.providers.examples import CannedReply, Example
+from pytest_accelerate.providers.examples import NEW_FOLDER, CannedReply, Example
 from pytest_accelerate.providers.operation import Declaration, Handler, Operation
 from pytest_accelerate.stages.base import Outcome
 from pytest_accelerate.transport.clock import FakeClock
@@ -172,6 +174,8 @@ class Context:
     """How many were sent so far."""
     per_call: int = 1
     """How many one call takes: an upload may take several."""
+    folder: Path | None = None
+    """Where calls may write."""
 
     @property
     def declared(self) -> Declaration:
@@ -180,8 +184,11 @@ class Context:
 
     @property
     def parameters(self) -> Mapping[str, Any]:
-        """Those of the example."""
-        return self.example.parameters
+        """Those of the example; a folder that it writes to is another each time."""
+        return {
+            name: Path(tempfile.mkdtemp(dir=self.folder)) if value is NEW_FOLDER else value
+            for name, value in self.example.parameters.items()
+        }
 
     @property
     def streams(self) -> bool:
@@ -240,14 +247,11 @@ class Context:
             policy: likewise.
         """
         clock = FakeClock()
-        router = mocks.router(self.provider, (self.operation.name,))
-        client = self.provider(
-            keys,
-            base_url=self.provider.default_base_url,
-            policy=policy,
-            clock=clock,
-            **mocks.transports(router),
-        )
+        if self.provider.native:
+            from pytest_accelerate.providers.stages.stored import stored as made
+        else:
+            made = _routed
+        client, serve, end = made(self, keys, policy, clock)
         bench = Bench(client, clock, client.handler(self.operation.name))
         script = list(replies)
 
@@ -261,12 +265,33 @@ class Context:
                 raise reply
             return reply if isinstance(reply, httpx.Response) else reply(request)
 
-        router[self.operation.name].mock(side_effect=answer)
+        serve(answer)
         try:
             yield bench
         finally:
             self.requests += bench.sent
             client.close()
+            end()
+
+
+def _routed(context: Context, keys: Any, policy: Policy, clock: FakeClock) -> Mocked:
+    """A client with a router in place of the network."""
+    router = mocks.router(context.provider, (context.operation.name,))
+    client = context.provider(
+        keys,
+        base_url=context.provider.default_base_url,
+        policy=policy,
+        clock=clock,
+        **mocks.transports(router),
+    )
+    route = router[context.operation.name]
+    return client, lambda answer: route.mock(side_effect=answer), lambda: None
+
+
+Mocked: TypeAlias = tuple[
+    Provider, Callable[[Callable[[httpx.Request], Any]], Any], Callable[[], None]
+]
+"""A client, what takes the function that answers its requests, and what ends its server."""
 
 
 class Pieces(httpx.SyncByteStream, httpx.AsyncByteStream):

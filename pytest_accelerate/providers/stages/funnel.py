@@ -6,6 +6,9 @@ import asyncio
 import time
 from collections.abc import Mapping
 from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
 
 from pytest_accelerate.cells import (
     LIVE_STAGES,
@@ -48,12 +51,17 @@ _FOUNDATIONS = frozenset({Stage.REQUEST, Stage.RESPONSE})
 """What all other stages stand on."""
 
 
-def run_provider_cell(cell: ProviderCell, client: Provider | None = None) -> Result:
+def run_provider_cell(
+    cell: ProviderCell,
+    client: Provider | None = None,
+    parameters: Mapping[str, Any] | None = None,
+) -> Result:
     """Run the stages of one operation in this process; what fails becomes the verdict.
 
     Args:
         cell: the provider, the operation, and whether it is mocked.
-        client: the client of the real API, for a live cell.
+        client: the client of the real API or server, for a cell that is not; it is closed.
+        parameters: in place of the example's.
 
     Raises:
         BudgetExceeded: a live call would cost more than is left; that says nothing of the cell.
@@ -67,8 +75,11 @@ def run_provider_cell(cell: ProviderCell, client: Provider | None = None) -> Res
     if found is None:
         reason = "there is no example of it, so nothing is known to send"
         return Result(cell, Verdict.NOT_RUN, measures=measures, reason=reason)
-    with asyncio.Runner() as runner:
+    if parameters is not None:
+        found = replace(found, parameters=parameters)
+    with asyncio.Runner() as runner, TemporaryDirectory() as folder:
         context = Context(kind, kind.operations()[cell.operation], found, runner, client)
+        context.folder = Path(folder)
         if client is not None:
             try:
                 results = _run(context, LIVE_STAGES)
@@ -100,11 +111,21 @@ def _run(context: Context, stages: tuple[Stage, ...]) -> list[StageResult]:
     return results
 
 
+_OF_REQUESTS = frozenset({Stage.RETRY, Stage.RATE_LIMIT, Stage.TIMEOUT, Stage.CANCEL})
+"""What there is nothing to see of where nothing is sent."""
+
+
+def _outcome(stage: Stage, context: Context) -> Outcome:
+    if stage in _OF_REQUESTS and not context.declared.sends:
+        return Outcome(Verdict.NOT_RUN, "it sends nothing")
+    return _STAGES[stage](context)
+
+
 def _run_stage(stage: Stage, context: Context) -> StageResult:
     started = time.perf_counter()
     trace = ""
     try:
-        outcome = _STAGES[stage](context)
+        outcome = _outcome(stage, context)
     except BudgetExceeded:
         raise
     except Exception as error:

@@ -15,6 +15,7 @@ from pytest_accelerate.errors import InvalidResponse
 from pytest_accelerate.providers.mocks import KEY
 from pytest_accelerate.providers.operation import Encoding
 from pytest_accelerate.providers.stages.base import Context, check
+from pytest_accelerate.providers.stages.stored import check_stored
 from pytest_accelerate.stages.base import Outcome
 
 
@@ -26,7 +27,10 @@ def request(context: Context) -> Outcome:
         with context.mocked(then=context.answered) as bench:
             context.call(way, bench.handler)
             context.per_call = bench.sent
-            _check(context, bench.requests, streaming=context.streams_only)
+            if context.provider.native:
+                check_stored(context, bench)
+            else:
+                _check(context, bench.requests, streaming=context.streams_only)
         if context.streams and not context.streams_only:
             with context.mocked(context.streamed) as bench:
                 way.events(bench.handler, context.parameters)

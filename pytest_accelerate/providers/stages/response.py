@@ -18,6 +18,7 @@ from pytest_accelerate.transport.answers import (
     BinaryAnswer,
     ChatAnswer,
     EmbeddingAnswer,
+    ListAnswer,
     TextAnswer,
     Usage,
 )
@@ -75,6 +76,10 @@ def _check_whole(context: Context, answer: Answer) -> None:
     """Nothing of the provider's JSON is lost."""
     if type(answer).of.__func__ is Answer.of.__func__:  # type: ignore[attr-defined]
         check(dict(answer) == json.loads(context.canned.body), "not all of the JSON is in it")
+    if isinstance(answer, ListAnswer):
+        check(
+            list(answer.entries) == json.loads(context.canned.body), "not all of the list is there"
+        )
     if isinstance(answer, BinaryAnswer):
         check(answer.content == context.canned.body, "it is not the content that was sent")
 
@@ -88,8 +93,11 @@ def _refuse_others(context: Context, way: Way) -> None:
         "half an object": httpx.Response(
             200, content=b'{"half', headers={"content-type": "application/json"}
         ),
-        "a list": httpx.Response(200, json=[1]),
     }
+    if issubclass(context.declared.answer, ListAnswer):
+        others["an object"] = httpx.Response(200, json={"one": 1})
+    else:
+        others["a list"] = httpx.Response(200, json=[1])
     for name, reply in others.items():
         with context.mocked(reply) as bench:
             error_of(lambda: context.call(way, bench.handler), InvalidResponse, name)

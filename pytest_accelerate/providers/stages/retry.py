@@ -31,7 +31,7 @@ def retry(context: Context) -> Outcome:
 def _unreached(context: Context, way: Way) -> None:
     """What never reached the provider is sent again, whatever it does there."""
     lost = httpx.ConnectError("refused")
-    with context.mocked(lost, httpx.Response(503), then=context.answered) as bench:
+    with context.mocked(lost, _overloaded(context), then=context.answered) as bench:
         context.call(way, bench.handler)
         _check_tries(context, bench, 2)
 
@@ -39,13 +39,18 @@ def _unreached(context: Context, way: Way) -> None:
 def _resent(context: Context, way: Way) -> None:
     lost = httpx.ReadError("reset")
     with context.mocked(
-        httpx.Response(500), httpx.Response(503), lost, then=context.answered
+        httpx.Response(500), _overloaded(context), lost, then=context.answered
     ) as bench:
         context.call(way, bench.handler)
         _check_tries(context, bench, 3)
         if context.declared.encoding is not Encoding.FORM:  # whose boundary is drawn each time
             bodies = {sent.content for sent in bench.requests[:4]}
             check(len(bodies) == 1, "the same call is sent with another body")
+
+
+def _overloaded(context: Context) -> httpx.Response:
+    """503, or its kin where that is an answer: "not ready" is no failure of who was asked that."""
+    return httpx.Response(529 if 503 in context.declared.answers else 503)
 
 
 def _sent_once(context: Context, way: Way) -> None:

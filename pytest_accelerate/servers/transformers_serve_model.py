@@ -9,7 +9,7 @@ CORPUS = (
     "hello how are you today i am fine thank you",
     "a model answers a question with words that it knows",
 )
-
+"""The words that the model knows."""
 CHAT_TEMPLATE = (
     "{% for message in messages %}<|{{ message['role'] }}|> {{ message['content'] }} "
     "{% endfor %}{% if add_generation_prompt %}<|assistant|> {% endif %}"
@@ -35,7 +35,6 @@ def save(folder: Path) -> Path:
     )
     wrapped.chat_template = CHAT_TEMPLATE
     wrapped.save_pretrained(folder)
-    torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(wrapped),
         hidden_size=32,
@@ -48,5 +47,7 @@ def save(folder: Path) -> Path:
         eos_token_id=wrapped.eos_token_id,
         pad_token_id=wrapped.pad_token_id,
     )
-    LlamaForCausalLM(config).save_pretrained(folder)
+    with torch.random.fork_rng(devices=[]):  # the seed of whoever calls stays as it is
+        torch.manual_seed(0)
+        LlamaForCausalLM(config).save_pretrained(folder)
     return folder
