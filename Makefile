@@ -23,7 +23,7 @@ test: lint
 
 test-servers: $(VENV)/installed
 	$(BIN)/pytest-accelerate servers install all
-	$(BIN)/pytest tests/servers -q $(ARGS)
+	PYTEST_ACCELERATE_LARGE=1 $(BIN)/pytest tests/servers -q $(ARGS)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

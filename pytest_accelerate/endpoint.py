@@ -278,7 +278,8 @@ class Endpoints(Mapping[str, Mapping[str, Endpoint]]):
             precision: one of :data:`~pytest_accelerate.cells.PRECISIONS`.
             weights: ``tiny`` (random), ``published`` (random, full size) or ``pretrained``;
                 outside pytest the default is ``pretrained``.
-            checkpoint: Hub id or local folder; the default is the one in ``mapped_models.json``.
+            checkpoint: Hub id, local folder or ``s3://bucket/prefix``; by default the one in
+                ``mapped_models.json``.
 
         Raises:
             UnknownModelType, UnknownHardware, UnknownPrecision: no such thing.

@@ -83,16 +83,15 @@ class Clients:
 
         Where that is not installed, the test skips.
         """
-        from pytest_accelerate.providers.stages.stored import MockedS3
-
         try:
             hosted = self._hosts.get("moto")
         except ServerNotInstalled as error:
             pytest.skip(f"{name} is mocked by a server: {error}")
         # A bucket for each test: what one leaves there is none of another's.
         bucket = f"test-{uuid.uuid4().hex[:12]}"
-        return hosted.server.client(name, hosted.url, kind=MockedS3, bucket=bucket,
-                                    clock=FakeClock())  # fmt: skip
+        client = hosted.server.client(name, hosted.url, bucket=bucket, clock=FakeClock())
+        client.stand_in = True  # type: ignore[attr-defined]
+        return client
 
     def run(self, cell: ProviderCell) -> Result:
         """Run one cell, or say why it is not run."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import os
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 from pytest_accelerate import servers
 from pytest_accelerate.errors import UsageError
@@ -28,13 +30,19 @@ def run(args: argparse.Namespace) -> int:
     names = _wanted(args.names, args.quick)
     if not names:
         raise UsageError(f"name what to install: {', '.join(servers.names())}, {ALL}, or --quick")
-    for name in names:
-        server = servers.server(name)
-        if not is_installed(server):
-            print(f"{name}: installing {', '.join(server.requirements)}", flush=True)
-        install(server)
-        print(f"{name}: {version_of(server)} is installed", flush=True)
+    # pip keeps one core busy and waits for the network; several at a time share both.
+    with ThreadPoolExecutor(max_workers=os.cpu_count()) as pool:
+        for line in pool.map(_installed, names):
+            print(line, flush=True)
     return 0
+
+
+def _installed(name: str) -> str:
+    server = servers.server(name)
+    if server.requirements and not is_installed(server):
+        print(f"{name}: installing {', '.join(server.requirements)}", flush=True)
+    install(server)
+    return f"{name}: {version_of(server)} is installed"
 
 
 def _wanted(named: list[str], quick: bool) -> list[str]:

@@ -32,6 +32,7 @@ from pytest_accelerate.providers.s3_folders import DownloadFolderHandler, Upload
 from pytest_accelerate.providers.s3_names import Place, place
 from pytest_accelerate.providers.s3_operations import GetHandler, PresignHandler, stored
 from pytest_accelerate.transport import credentials
+from pytest_accelerate.transport.answers import MOCK, REAL
 from pytest_accelerate.transport.body import upload
 from pytest_accelerate.transport.clock import Clock
 from pytest_accelerate.transport.credentials import Credential
@@ -91,9 +92,9 @@ def _range(values: Mapping[str, Any]) -> Any:
                 "parameter 'last': a number of bytes above 0, without start, end and path"
             )
         return {"suffix": last}
-    if start is None and end is None:
-        return None
     start = start or 0
+    if start == 0 and end is None:
+        return None
     if start < 0 or (end is not None and end <= start):
         raise InvalidParameters(f"parameter 'start': no bytes are from {start} up to {end}")
     return {"offset": start} if end is None else (start, end)
@@ -152,6 +153,13 @@ class S3(Provider):
 
     native = True
     sees_delays = False
+    stand_in = False
+    """Whether another server stands in for S3, as in tests: then answers say ``MOCK``."""
+
+    @property
+    def implementation_type(self) -> str:
+        """``REAL``, or ``MOCK`` where another server stands in."""
+        return MOCK if self.stand_in else REAL
 
     def __init__(
         self,

@@ -57,7 +57,8 @@ def install(server: Server) -> bool:
     folder.parent.mkdir(parents=True, exist_ok=True)
     _run(server, [sys.executable, "-m", "venv", "--clear", str(folder)])
     pip = [str(folder / "bin" / "python"), "-m", "pip", "install", "--quiet"]
-    _run(server, [*pip, "--disable-pip-version-check", *server.requirements])
+    # Compiling all of it takes as long as installing it; what is imported is compiled then.
+    _run(server, [*pip, "--no-compile", "--disable-pip-version-check", *server.requirements])
     (folder / _INSTALLED).write_text(_fingerprint(server))
     return True
 

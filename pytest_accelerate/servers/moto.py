@@ -47,9 +47,7 @@ class Moto(Server):
 
         options = {"bucket": BUCKET, "region": "us-east-1", **options}
         make_bucket(url, options["bucket"])
-        kind = options.pop("kind", S3)
-        made: Provider = kind(ACCESS_KEY_ID, SECRET_ACCESS_KEY, base_url=url, **options)
-        return made
+        return S3(ACCESS_KEY_ID, SECRET_ACCESS_KEY, base_url=url, **options)
 
     def calls(self, provider: str, folder: Path) -> Mapping[str, Mapping[str, Any]]:
         """One tiny call of each operation; those that read find what :meth:`before` made."""

@@ -24,6 +24,7 @@ _BODY = re.compile(r'^ +(?:body: )?"(.*)",$', re.MULTILINE)
 _BODY_START = re.compile(r'^ +body: (?:Some\($|")', re.MULTILINE)
 _KIND = re.compile(r"^ +kind: (Connect|Request|Timeout|Interrupted|Decode|Unknown),$", re.MULTILINE)
 _CONNECTING = re.compile(r"^ +Connect,$", re.MULTILINE)
+_REDIRECT = re.compile(r"^ +(?:inner: )?BareRedirect,$", re.MULTILINE)
 _ESCAPED = re.compile(r"\\(?:u\{([0-9a-fA-F]+)\}|(.))")
 _CONTROLS = {"n": "\n", "r": "\r", "t": "\t", "0": "\0"}
 
@@ -36,18 +37,10 @@ _STATUS_OF_TYPE = {
     "PreconditionError": 412,
     "NotModifiedError": 304,
 }
-_UNREADABLE = (
-    "InvalidListResponse",
-    "InvalidListResult",
-    "InvalidPutResponse",
-    "InvalidMultipartResponse",
-    "InvalidDeleteObjectsResponse",
-    "Metadata {",
-    "InvalidPath",
-    "ContentRange",
-    "Range",
+_UNREADABLE = re.compile(
+    r"^ +source: (?:Invalid|Parse|Metadata|NotPartial|UnexpectedRange|Content)", re.MULTILINE
 )
-"""Names in Rust of an answer that is not what the protocol says."""
+"""What Rust calls an answer that is not what the protocol says."""
 
 
 class StoreFailed(Exception):
@@ -69,7 +62,7 @@ def outcome_of(error: BaseException) -> Outcome:
     kind = _KIND.search(debug)
     if kind is not None:
         return _failure(kind[1], debug)
-    if any(name in debug for name in _UNREADABLE):
+    if _UNREADABLE.search(debug):
         return Failure(FailureKind.DECODING, f"the answer is not S3's: {_first_line(shown)}")
     if isinstance(error, ValueError):
         return Failure(FailureKind.UNSENDABLE, _first_line(shown))
@@ -82,6 +75,8 @@ def _status(error: BaseException, debug: str) -> int | None:
         # S3 answers 200 before a long copy or the end of a multipart upload has succeeded, and may
         # then write an error: https://docs.aws.amazon.com/AmazonS3/latest/API/API_CopyObject.html.
         return 500 if found[1] == "200" else int(found[1])
+    if _REDIRECT.search(debug):
+        return 301  # S3's own, to a region that it does not name
     return _STATUS_OF_TYPE.get(type(error).__name__)
 
 

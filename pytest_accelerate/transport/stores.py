@@ -7,9 +7,12 @@ time ends that. So threads have their calls made in an event loop on the side, w
 from __future__ import annotations
 
 import asyncio
+import atexit
 import contextlib
 import threading
+import time
 from collections.abc import Awaitable, Callable
+from concurrent.futures import CancelledError
 from dataclasses import dataclass
 from typing import Any, Literal, NoReturn, TypeVar
 
@@ -88,7 +91,36 @@ async def native(call: Awaitable[T]) -> T:
         raise
     except Exception as error:
         outcome = outcome_of(error)
+    finally:
+        _EXIT.called()
     raise StoreFailed(outcome)  # here, so that no traceback shows the text of obstore's
+
+
+class _Exit:
+    """Keeps a process from ending in the moment after a call of obstore.
+
+    obstore (0.12) tells a result to its event loop from a thread of its own, which then needs the
+    interpreter once more. Where that is ending by then, the whole process aborts (SIGABRT).
+    """
+
+    SETTLED = 0.3
+    """Seconds after which no such thread is left."""
+
+    def __init__(self) -> None:
+        self._last: float | None = None
+
+    def called(self) -> None:
+        """A call has ended."""
+        if self._last is None:
+            atexit.register(self._settle)
+        self._last = time.monotonic()
+
+    def _settle(self) -> None:
+        assert self._last is not None
+        time.sleep(max(0.0, self._last + self.SETTLED - time.monotonic()))
+
+
+_EXIT = _Exit()
 
 
 async def perform(step: Send, now: float) -> Outcome:
@@ -133,7 +165,10 @@ class StoreThreads(ThreadDriver):
         return step.function() if isinstance(step, Local) else super()._perform(step)
 
     def _send(self, step: Send) -> Outcome:
-        outcome: Outcome = self._side.run(perform(step, self._clock.now()))
+        try:
+            outcome: Outcome = self._side.run(perform(step, self._clock.now()))
+        except CancelledError:  # by close(), in another thread
+            return Failure(FailureKind.LOST, "the client was closed")
         return outcome
 
     def close(self) -> None:

@@ -15,7 +15,7 @@ def construct(model_type: str, weights: str = "tiny", checkpoint: str | None = N
     Args:
         model_type: a key of transformers' config registry, or of an outside recipe.
         weights: ``tiny`` (small, random), ``published`` (full size, random) or ``pretrained``.
-        checkpoint: Hub id or local folder, for ``pretrained``.
+        checkpoint: Hub id, local folder or ``s3://bucket/prefix``, for ``pretrained``.
 
     Raises:
         UnknownModelType: there is no such type.
@@ -34,4 +34,8 @@ def construct(model_type: str, weights: str = "tiny", checkpoint: str | None = N
         raise NotConstructible(f"{model_type}: {found.reason}")
     from pytest_accelerate.zoo.build import build
 
+    if checkpoint is not None and checkpoint.startswith("s3://"):
+        from pytest_accelerate.zoo.checkpoints import fetched
+
+        checkpoint = str(fetched(checkpoint))
     return build(model_type, recipe_for(model_type), weights, checkpoint)

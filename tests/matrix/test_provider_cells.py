@@ -40,7 +40,9 @@ def test_an_id_is_read_back(cell: ProviderCell) -> None:
 @pytest.mark.parametrize("text", ["openai-chat", "openai-chat-fp32", "-chat-mock", "chat"])
 def test_what_is_no_id_is_refused(text: str) -> None:
     """An id without a mode at its end, such as a model's, is an error that says what is one."""
-    with pytest.raises(ValueError, match="PROVIDER-OPERATION-MODE, with a mode of mock, server, live"):
+    with pytest.raises(
+        ValueError, match="PROVIDER-OPERATION-MODE, with a mode of mock, server, live"
+    ):
         ProviderCell.parse(text)
 
 

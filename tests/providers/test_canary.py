@@ -20,6 +20,8 @@ from pytest_accelerate.transport.policy import Policy
 from tests.providers.recording import Recorded, RecordingServer
 
 CANARY = "canary-7f3a91c2d4"
+ANSWERED = [name for name in providers.names() if not providers.provider_class(name).native]
+"""Those whose protocol is HTTP; those of S3 are in test_s3.py."""
 SOURCES = ("argument", "endpoint_keys", "environment", ".env", "shared file")
 QUICK = Policy(max_tries=2, backoff_initial=0.001, backoff_cap=0.01, deadline=10)
 
@@ -100,7 +102,7 @@ def first(name: str) -> tuple[str, Example]:
 
 @pytest.mark.parametrize("reply", REPLIES)
 @pytest.mark.parametrize("source", SOURCES)
-@pytest.mark.parametrize("name", providers.names())
+@pytest.mark.parametrize("name", ANSWERED)
 def test_a_key_shows_nowhere_when_calls_fail(
     name: str,
     source: str,
@@ -137,7 +139,7 @@ def test_a_key_shows_nowhere_when_calls_fail(
     assert [text for text in shown if CANARY in text] == []
 
 
-@pytest.mark.parametrize("name", providers.names())
+@pytest.mark.parametrize("name", ANSWERED)
 def test_a_client_is_not_pickled(name: str) -> None:
     """Pickling a client or a key is refused with the reason."""
     with providers.provider_class(name)(CANARY) as client:
@@ -148,7 +150,7 @@ def test_a_client_is_not_pickled(name: str) -> None:
                 pickle.dumps(secret)
 
 
-@pytest.mark.parametrize("name", providers.names())
+@pytest.mark.parametrize("name", ANSWERED)
 def test_an_answer_holds_no_key(name: str) -> None:
     """The answer of a call that succeeds, shown or pickled, has no key in it."""
     operation, example = first(name)

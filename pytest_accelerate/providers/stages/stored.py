@@ -18,7 +18,6 @@ from pytest_accelerate.providers.examples import s3 as examples
 from pytest_accelerate.providers.s3 import S3
 from pytest_accelerate.providers.stages.base import Bench, Context, Mocked, check
 from pytest_accelerate.providers.stages.loopback import Loopback
-from pytest_accelerate.transport.answers import MOCK
 from pytest_accelerate.transport.clock import FakeClock
 from pytest_accelerate.transport.exchange import Call, Send, Step
 from pytest_accelerate.transport.outcome import Reply
@@ -30,15 +29,12 @@ FASTER = 100.0
 
 
 class MockedS3(S3):
-    """A client whose answers are another server's than S3's, and say so."""
+    """A client that tells until when a try may take."""
+
+    stand_in = True
 
     until = float("inf")
     """When the call that is under way has to be over, by the client's clock."""
-
-    @property
-    def implementation_type(self) -> str:
-        """``MOCK``."""
-        return MOCK
 
     def exchange(self, call: Call) -> Generator[Step, Any, Reply]:
         """Bring a call to its reply."""
