@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, ClassVar, TypeAlias
 
-from pytest_accelerate.vocabulary import MODES, PRECISIONS, WEIGHTS
+from pytest_accelerate.vocabulary import EXTRA_STAGES, MODES, PRECISIONS, WEIGHTS
 
 __all__ = [
     "GREEN",
@@ -23,6 +23,7 @@ __all__ = [
     "LIVE_STAGES",
     "MODEL_STAGES",
     "MODES",
+    "OPTIONAL_STAGES",
     "PRECISIONS",
     "PROVIDER_STAGES",
     "SCHEMA",
@@ -79,6 +80,8 @@ class Stage(StrEnum):
     LOAD = "load"
     RUN = "run"
     AGREE = "agree"
+    BENCHMARK = "benchmark"
+    """How fast it is; runs wherever ``run`` has passed."""
 
     REQUEST = "request"
     """The call sends what the API's reference says."""
@@ -93,7 +96,16 @@ class Stage(StrEnum):
     CANCEL = "cancel"
 
 
-MODEL_STAGES: tuple[Stage, ...] = (Stage.CONSTRUCT, Stage.LOAD, Stage.RUN, Stage.AGREE)
+MODEL_STAGES: tuple[Stage, ...] = (
+    Stage.CONSTRUCT,
+    Stage.LOAD,
+    Stage.RUN,
+    Stage.AGREE,
+    Stage.BENCHMARK,
+)
+
+OPTIONAL_STAGES: tuple[Stage, ...] = tuple(map(Stage, EXTRA_STAGES))
+"""Those of a model that ``--stages`` selects; a verdict stands on the others, which always run."""
 
 LIVE_STAGES: tuple[Stage, ...] = (Stage.REQUEST, Stage.RESPONSE, Stage.STREAM)
 """What can be asked of a real API without harm."""
@@ -241,8 +253,18 @@ class Measures:
     peak_memory_bytes: int | None = None
     """Increase over the process's own high-water mark at the start of the cell."""
     latency_seconds: float | None = None
-    """One forward pass, the fastest of the repetitions made after the first; or one call of a
-    provider's operation, without streaming."""
+    """One forward pass, the median of :attr:`latency_passes`; or one call of a provider's
+    operation, without streaming."""
+    latency_p90_seconds: float | None = None
+    """What nine of ten passes stay within."""
+    latency_passes: int | None = None
+    """Passes that were timed, after those that pay for lazy initialisation."""
+    items_per_second: float | None = None
+    """Rows of the batch, by the median."""
+    tokens_per_second: float | None = None
+    """Tokens of text without padding, by the median; ``None`` for a model without text."""
+    device_memory_bytes: int | None = None
+    """Most that torch held on a device with memory of its own."""
     latency_is_hint: bool = True
     """True when other cells ran at the same time: never news."""
     max_relative_error: float | None = None
@@ -375,6 +397,8 @@ class CellSettings:
     """Cap on the private memory of the cell's process, over what it started with."""
     threads: int = 1
     """Compute threads of the cell's process."""
+    stages: tuple[str, ...] = EXTRA_STAGES
+    """The optional stages to run, of :data:`OPTIONAL_STAGES`."""
     alone: bool = True
     """Whether no other cell runs at the same time on this machine: then a latency is no hint."""
     visible_cuda_devices: str | None = None

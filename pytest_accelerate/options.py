@@ -11,14 +11,15 @@ from pathlib import Path
 import pytest
 
 from pytest_accelerate.errors import UnknownPrecision
-from pytest_accelerate.vocabulary import PRECISIONS, WEIGHTS
+from pytest_accelerate.vocabulary import EXTRA_STAGES, PRECISIONS, WEIGHTS
 
 EXECUTORS = ("forked", "inline")
+NONE = "none"
 DEFAULT_TIMEOUT = 120.0
 DEFAULT_BUDGET = 1.0
 _OF_MODELS = (
-    "hardware", "missing_hardware", "models", "precision", "weights", "executor", "cell_timeout",
-    "cell_memory", "resume",
+    "hardware", "missing_hardware", "models", "precision", "weights", "stages", "executor",
+    "cell_timeout", "cell_memory", "resume",
 )  # fmt: skip
 _OF_PROVIDERS = ("live_apis", "live_budget", "live_writes", "providers", "servers")
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -35,6 +36,8 @@ class Options:
     """Names, globs and ``@file``; empty means all."""
     precisions: tuple[str, ...]
     weights: str
+    stages: tuple[str, ...]
+    """The optional stages to run."""
     executor: str
     cell_timeout: float
     cell_memory: int | None
@@ -95,6 +98,13 @@ def add_options(parser: pytest.Parser) -> None:
         "tiny: a small real architecture with random weights (default); published: the published "
         "size with random weights; pretrained: the checkpoint mapped in mapped_models.json",
         choices=WEIGHTS,
+    )
+    add(
+        "--stages",
+        f"comma list of the stages to run beside construct, load, run and agree, which a verdict "
+        f"stands on: {', '.join(EXTRA_STAGES)}, or none; repeatable (default: all)",
+        "args",
+        **many,
     )
     add(
         "--executor",
@@ -224,6 +234,7 @@ def parse(config: pytest.Config) -> Options:
         models=_names(config, "models"),
         precisions=precisions,
         weights=_choice(config, "weights", WEIGHTS, "tiny"),
+        stages=_stages(config),
         executor=_choice(config, "executor", EXECUTORS, _default_executor(config)),
         cell_timeout=_seconds(_value(config, "cell_timeout")),
         cell_memory=_size(_value(config, "cell_memory")),
@@ -236,6 +247,17 @@ def parse(config: pytest.Config) -> Options:
         providers=_names(config, "providers"),
         servers=_names(config, "servers"),
     )
+
+
+def _stages(config: pytest.Config) -> tuple[str, ...]:
+    named = _names(config, "stages")
+    for name in named:
+        if name not in (*EXTRA_STAGES, NONE):
+            raise pytest.UsageError(
+                f"--stages {name!r}: expected {', '.join(EXTRA_STAGES)}, or {NONE}; those that a "
+                "verdict stands on always run"
+            )
+    return tuple(name for name in EXTRA_STAGES if name in named) if named else EXTRA_STAGES
 
 
 def _live_writes(config: pytest.Config) -> bool:

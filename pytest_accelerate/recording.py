@@ -118,6 +118,7 @@ def describe_run(session: AccelerateSession, planned: int, models: int | None = 
         "precision": list(options.precisions),
         "weights": options.weights,
         "executor": options.executor,
+        "stages": list(options.stages),
         "cell_timeout": options.cell_timeout,
         "cell_memory": options.cell_memory,
     }

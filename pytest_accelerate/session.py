@@ -274,6 +274,7 @@ class AccelerateSession:
             timeout_seconds=self.options.cell_timeout,
             memory_bytes=self.options.cell_memory,
             threads=self.threads,
+            stages=self.options.stages,
             alone=self.workers == 1,
             # cuda:1 is the caller's second device, so only the bare name takes the assigned one.
             visible_cuda_devices=assigned if cell.hardware == "cuda" else None,

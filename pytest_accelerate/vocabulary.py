@@ -7,6 +7,9 @@ PRECISIONS: tuple[str, ...] = ("fp32", "fp16", "bf16", "int8", "int4")
 MODES: tuple[str, ...] = ("mock", "server", "live")
 """Who answers the calls of a provider's cell."""
 
+EXTRA_STAGES: tuple[str, ...] = ("benchmark",)
+"""The stages of a model that may be left out."""
+
 WEIGHTS: tuple[str, ...] = ("tiny", "published", "pretrained")
 
 PROPERTY = "accelerate_result"

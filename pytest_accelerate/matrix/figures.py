@@ -72,6 +72,11 @@ def usd(value: float) -> str:
     return f"{value:.6f} USD" if value else "0 USD"
 
 
+def rate(value: float | None) -> str:
+    """``12,300``; three digits that count."""
+    return "" if value is None else f"{float(f'{value:.3g}'):,.10g}"
+
+
 def measures(result: Result) -> list[tuple[str, str]]:
     """Everything that was measured of a cell, as labels and figures; what was not is left out."""
     of_kind = _of_a_model if isinstance(result.cell, ModelCell) else _of_an_operation
@@ -90,8 +95,10 @@ def measures(result: Result) -> list[tuple[str, str]]:
 def _of_a_model(m: Measures) -> tuple[tuple[str, str], ...]:
     latency = ""
     if m.latency_seconds is not None:
+        slow = m.latency_p90_seconds
+        tail = f", nine of ten within {seconds(slow)}" if slow is not None else ""
         hint = " (a hint: other cells ran at the same time)" if m.latency_is_hint else ""
-        latency = f"{seconds(m.latency_seconds)}{hint}"
+        latency = f"{seconds(m.latency_seconds)}{tail}{hint}"
     return (
         ("max relative error", error(m.max_relative_error)),
         ("tolerance", f"{m.tolerance:g}" if m.tolerance is not None else ""),
@@ -101,6 +108,13 @@ def _of_a_model(m: Measures) -> tuple[tuple[str, str], ...]:
         ("outputs compared", f"{m.outputs_compared}" if m.outputs_compared is not None else ""),
         ("worst output", m.worst_output),
         ("latency of one forward", latency),
+        ("passes timed", f"{m.latency_passes}" if m.latency_passes is not None else ""),
+        ("items a second", rate(m.items_per_second)),
+        ("tokens a second", rate(m.tokens_per_second)),
+        (
+            "memory on the device",
+            size(m.device_memory_bytes) if m.device_memory_bytes is not None else "",
+        ),
         ("peak memory", size(m.peak_memory_bytes) if m.peak_memory_bytes is not None else ""),
         ("parameters", f"{m.parameters:,}" if m.parameters is not None else ""),
         ("modalities fed", ", ".join(m.modalities)),

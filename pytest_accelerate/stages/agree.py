@@ -16,13 +16,14 @@ from pytest_accelerate import hardware
 from pytest_accelerate.agreement import compare
 from pytest_accelerate.cells import Verdict
 from pytest_accelerate.stages.base import Context, Outcome, reason_of, verdict_of
+from pytest_accelerate.stages.hearing import hear
 from pytest_accelerate.tolerances import tolerance_of
 from pytest_accelerate.zoo.specimen import Specimen
 
 
 def agree(context: Context) -> Outcome:
     """Compare all outputs, and refuse to call it agreement where a modality was not fed."""
-    cell, specimen = context.cell, context.specimen
+    cell = context.cell
     is_reference = (cell.hardware, cell.precision) == ("cpu", "fp32")
     reference_precision = "fp64" if is_reference else "fp32"
     try:
@@ -30,9 +31,9 @@ def agree(context: Context) -> Outcome:
     except Exception as error:
         if not is_reference or verdict_of(error) is Verdict.OOM:
             raise
-        return _nothing_to_compare(specimen, reason_of(error))
+        return _nothing_to_compare(context, reason_of(error))
     if is_reference and (broken := _not_numbers(reference)):
-        return _nothing_to_compare(specimen, f"not a number in {broken}")
+        return _nothing_to_compare(context, f"not a number in {broken}")
 
     tolerance = tolerance_of(cell.precision)
     agreement = compare(context.outputs, reference, tolerance)
@@ -48,13 +49,33 @@ def agree(context: Context) -> Outcome:
     )
     if not agreement.agrees:
         return Outcome(Verdict.MISMATCH, agreement.reason)
-    return _not_fed(specimen) if specimen.unfed else Outcome()
+    return _heard(context) or Outcome()
 
 
-def _nothing_to_compare(specimen: Specimen, why: str) -> Outcome:
+def _nothing_to_compare(context: Context, why: str) -> Outcome:
+    return _heard(context) or Outcome(Verdict.NOT_RUN, f"is the reference; in float64: {why}")
+
+
+def _heard(context: Context) -> Outcome | None:
+    """``insensitive`` where an agreement is empty; ``None`` where it is not.
+
+    The model is the same on each hardware, so what it hears is asked on the CPU alone.
+    """
+    specimen = context.specimen
     if specimen.unfed:
         return _not_fed(specimen)
-    return Outcome(Verdict.NOT_RUN, f"is the reference; in float64: {why}")
+    if specimen.weights != "tiny":
+        return None  # trained weights are what they are, and large ones take minutes
+    hearing = hear(specimen, tolerance_of("fp32"))
+    context.measures = replace(
+        context.measures,
+        weights_heard=hearing.heard,
+        weight_tensors=hearing.tensors,
+        unheard=tuple(f"{count}: {why}" for why, count in sorted(hearing.excused.items())),
+    )
+    if hearing.complaint:
+        return Outcome(Verdict.INSENSITIVE, hearing.complaint)
+    return None
 
 
 def _not_numbers(outputs: Mapping[str, torch.Tensor]) -> str:

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pytest_accelerate import hardware, zoo
 from pytest_accelerate.cells import (
     MODEL_STAGES,
+    OPTIONAL_STAGES,
     CellSettings,
     Measures,
     ModelCell,
@@ -26,6 +27,7 @@ from pytest_accelerate.stages.base import (
     shorten,
     verdict_of,
 )
+from pytest_accelerate.stages.benchmark import benchmark
 from pytest_accelerate.stages.construct import construct
 from pytest_accelerate.stages.load import load
 from pytest_accelerate.stages.run import run
@@ -36,6 +38,7 @@ _STAGES: Mapping[Stage, StageFunction] = {
     Stage.LOAD: load,
     Stage.RUN: run,
     Stage.AGREE: agree,
+    Stage.BENCHMARK: benchmark,
 }
 
 
@@ -64,13 +67,16 @@ def run_cell(
     outcome = Outcome()
     try:
         for stage in MODEL_STAGES:
+            if stage in OPTIONAL_STAGES and stage not in settings.stages:
+                continue
             if on_stage is not None:
                 on_stage(stage)
-            outcome, result = _run_stage(stage, context)
+            found, result = _run_stage(stage, context)
             results.append(result)
             if on_result is not None:
                 on_result(result)
-            if outcome.verdict is not Verdict.PASS:
+            outcome = _sum(outcome, found, stage)
+            if found.verdict is not Verdict.PASS and stage in _FOUNDATIONS:
                 break
     finally:
         context.close()
@@ -84,6 +90,19 @@ def run_cell(
         measures=replace(context.measures, library_seconds=library_seconds),
         reason=outcome.reason,
     )
+
+
+_FOUNDATIONS = frozenset({Stage.CONSTRUCT, Stage.LOAD, Stage.RUN})
+"""What all later stages stand on."""
+
+
+def _sum(so_far: Outcome, found: Outcome, stage: Stage) -> Outcome:
+    """The first thing that is wrong is the cell's; after an agreement, the cell is ``partial``."""
+    if found.verdict is Verdict.PASS or so_far.verdict not in (Verdict.PASS, Verdict.NOT_RUN):
+        return so_far
+    if stage in OPTIONAL_STAGES:
+        return Outcome(Verdict.PARTIAL, f"{stage}: {found.verdict}: {found.reason}")
+    return found
 
 
 def _run_stage(stage: Stage, context: Context) -> tuple[Outcome, StageResult]:

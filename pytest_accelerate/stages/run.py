@@ -2,20 +2,12 @@
 
 from __future__ import annotations
 
-import time
-from dataclasses import replace
-
 import torch
 
 from pytest_accelerate.agreement import compare
 from pytest_accelerate.cells import Verdict
 from pytest_accelerate.stages.base import Context, Outcome
 from pytest_accelerate.tolerances import tolerance_of
-
-REPEATS = 3
-"""Passes after the first, which pays for lazy initialisation and counts for no latency."""
-SLOW_SECONDS = 0.5
-"""A pass slower than this is repeated once only: enough to see whether it repeats itself."""
 
 
 def run(context: Context) -> Outcome:
@@ -28,20 +20,7 @@ def run(context: Context) -> Outcome:
     if broken := [name for name, value in outputs.items() if _has_no_number(value)]:
         return Outcome(Verdict.ERROR, f"not a number in output {', '.join(broken)}")
 
-    latencies: list[float] = []
-    again = outputs
-    for repeat in range(REPEATS):
-        if repeat and latencies[-1] > SLOW_SECONDS:
-            break
-        started = time.perf_counter()
-        again = context.loaded.run(inputs)
-        latencies.append(time.perf_counter() - started)
-    context.measures = replace(
-        context.measures,
-        latency_seconds=min(latencies),
-        latency_is_hint=not context.settings.alone,
-    )
-    return _repeats(context, again)
+    return _repeats(context, context.loaded.run(inputs))
 
 
 def _repeats(context: Context, again: dict[str, torch.Tensor]) -> Outcome:

@@ -14,7 +14,11 @@ import torch
 from pytest_accelerate.errors import AccelerateError, NotConstructible
 from pytest_accelerate.zoo.classes import model_class
 from pytest_accelerate.zoo.configs import published_config, tiny_config, walk
-from pytest_accelerate.zoo.initialise import marking_uninitialised, reinitialise
+from pytest_accelerate.zoo.initialise import (
+    marking_uninitialised,
+    reinitialise,
+    settle_norms,
+)
 from pytest_accelerate.zoo.inputs import synthesise
 from pytest_accelerate.zoo.recipe import Recipe
 from pytest_accelerate.zoo.specimen import Specimen
@@ -56,6 +60,8 @@ def build(model_type: str, recipe: Recipe, weights: str, checkpoint: str | None)
                 model = recipe.around(model).eval()
             step = "its inputs cannot be made"
             fed = synthesise(model, recipe, seed_of(model_type))
+            if weights != "pretrained":
+                settle_norms(model, fed.inputs)
     except AccelerateError:
         raise
     except Exception as error:
@@ -67,6 +73,8 @@ def build(model_type: str, recipe: Recipe, weights: str, checkpoint: str | None)
         inputs=fed.inputs,
         modalities=fed.modalities,
         unfed=fed.unfed,
+        carriers=fed.carriers,
+        unheard=recipe.unheard,
         weights=weights,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
         wrapped_class=wrapped_class,
@@ -76,11 +84,17 @@ def build(model_type: str, recipe: Recipe, weights: str, checkpoint: str | None)
 def _from_outside(model_type: str, recipe: Recipe) -> Specimen:
     assert recipe.build is not None
     model, inputs = recipe.build()
+    carriers: dict[str, tuple[str, ...]] = {}
+    for name, feed in recipe.inputs.items():
+        if feed.modality and name in inputs:
+            carriers[feed.modality] = (*carriers.get(feed.modality, ()), name)
     return Specimen(
         model_type=model_type,
         model=model.eval().requires_grad_(False),
         inputs=inputs,
         modalities=tuple(sorted({feed.modality for feed in recipe.inputs.values()} - {""})),
+        carriers=carriers,
+        unheard=recipe.unheard,
         parameters=sum(parameter.numel() for parameter in model.parameters()),
     )
 

@@ -8,7 +8,7 @@ import torch
 
 
 class Speaking(torch.nn.Module):
-    """The three parts of Bark: from text to meaning, to coarse and to fine codes of sound."""
+    """The parts of Bark: from text to meaning, to coarse and to fine codes of sound, to sound."""
 
     def __init__(self, model: torch.nn.Module) -> None:
         super().__init__()
@@ -19,12 +19,40 @@ class Speaking(torch.nn.Module):
         self, semantic_ids: torch.Tensor, coarse_ids: torch.Tensor, fine_ids: torch.Tensor
     ) -> dict[str, torch.Tensor]:
         """What each part says of the token that follows, given the tokens of the part before."""
-        third_codebook = 2
+        last_codebook = fine_ids.shape[-1] - 1
         return {
             "semantic": self.model.semantic(semantic_ids).logits,
             "coarse": self.model.coarse_acoustics(coarse_ids).logits,
-            "fine": self.model.fine_acoustics(third_codebook, fine_ids).logits,
+            "fine": self.model.fine_acoustics(last_codebook, fine_ids).logits,
+            "sound": self.model.codec_decode(fine_ids.transpose(1, 2)),
         }
+
+
+class Retrieving(torch.nn.Module):
+    """RAG: weighs documents by how well they go with a question, and answers by them."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.model: Any = model
+        self.config: Any = model.config
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor,
+        context_input_ids: torch.Tensor,
+        context_attention_mask: torch.Tensor,
+        retrieved_doc_embeds: torch.Tensor,
+        decoder_input_ids: torch.Tensor,
+    ) -> Any:
+        """As with a retriever, whose search through an index is no part of the model."""
+        question = self.model.question_encoder(input_ids, attention_mask=attention_mask)[0]
+        return self.model(
+            context_input_ids=context_input_ids,
+            context_attention_mask=context_attention_mask,
+            doc_scores=(retrieved_doc_embeds @ question.unsqueeze(-1)).squeeze(-1),
+            decoder_input_ids=decoder_input_ids,
+        )
 
 
 class Denoising(torch.nn.Module):
@@ -59,4 +87,35 @@ class Denoising(torch.nn.Module):
             "logits": self.model.lm_head(heard.last_hidden_state),
             "velocity": parts.diffusion_head(noisy_latents, timesteps, condition=last),
             "semantic": parts.semantic_connector(meant),
+            "sound": parts.audio_tower.decode(noisy_latents.unsqueeze(1)).audio,
         }
+
+
+class Translating(torch.nn.Module):
+    """SeamlessM4T: translates what it hears and what it reads, into text."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.model: Any = model
+        self.config: Any = model.config
+
+    def forward(
+        self,
+        input_features: torch.Tensor,
+        attention_mask: torch.Tensor,
+        input_ids: torch.Tensor,
+        text_attention_mask: torch.Tensor,
+        decoder_input_ids: torch.Tensor,
+    ) -> dict[str, torch.Tensor]:
+        """One step of two translations, for it takes speech or text."""
+        heard = self.model(
+            input_features=input_features,
+            attention_mask=attention_mask,
+            decoder_input_ids=decoder_input_ids,
+        )
+        read = self.model(
+            input_ids=input_ids,
+            attention_mask=text_attention_mask,
+            decoder_input_ids=decoder_input_ids,
+        )
+        return {"heard": heard.logits, "read": read.logits}

@@ -42,6 +42,10 @@ class Recipe:
     """Forward parameters that must not be fed although a generic rule would."""
     instead: Mapping[str, str] = field(default_factory=dict)
     """Modalities that ``omit`` leaves out by right: modality -> why the model does not need it."""
+    unheard: Mapping[str, str] = field(default_factory=dict)
+    """Weights that no output can hear, whatever is fed: regular expressions of their names (from
+    start to end), and why, in one clause. What other inputs or sizes make heard does not belong
+    here. See :mod:`pytest_accelerate.zoo.unheard` for the rules of all types."""
     adjust: Callable[[Any], None] | None = None
     """Last touches on the finished config, in place, where keyword arguments cannot express it."""
     around: Callable[[torch.nn.Module], torch.nn.Module] | None = None
@@ -62,7 +66,7 @@ class Recipe:
     """For types from outside: returns (model, inputs) and replaces everything else."""
 
     def __post_init__(self) -> None:
-        for name in ("config", "inputs", "instead"):
+        for name in ("config", "inputs", "instead", "unheard"):
             if not isinstance(getattr(self, name), Mapping):
                 raise TypeError(f"Recipe.{name} must be a mapping")
         for name, feed in self.inputs.items():

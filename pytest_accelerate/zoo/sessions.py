@@ -1,6 +1,6 @@
-"""Video models as their users call them: within a session, frame after frame.
+"""Models whose forward changes state, as modules that begin anew with every call.
 
-Such a model's own forward takes the session, which it changes: a second call with the same one
+The forward of a video model takes the session, which it changes: a second call with the same one
 answers from what the first has left there. Here every call is a whole video in a new session.
 """
 
@@ -68,6 +68,38 @@ class Finding(torch.nn.Module):
                 score = frame.obj_id_to_score[number]
                 found[f"score.{index}.{number}"] = torch.as_tensor(score)
         return found
+
+
+class Forgetting(torch.nn.Module):
+    """Omdet-turbo, which answers from what it made of words when it has seen them before."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.model = model
+        self.config: Any = model.config
+
+    def forward(
+        self,
+        pixel_values: torch.Tensor,
+        classes_input_ids: torch.Tensor,
+        classes_attention_mask: torch.Tensor,
+        tasks_input_ids: torch.Tensor,
+        tasks_attention_mask: torch.Tensor,
+        classes_structure: torch.Tensor,
+    ) -> Any:
+        """What the model finds with words that are all new to it."""
+        model: Any = self.model
+        for seen in (model.language_cache_class, model.language_cache_prompt):
+            seen.cache.clear()
+            seen.current_load = 0
+        return model(
+            pixel_values,
+            classes_input_ids,
+            classes_attention_mask,
+            tasks_input_ids,
+            tasks_attention_mask,
+            classes_structure,
+        )
 
 
 def new_session(model: torch.nn.Module, video: torch.Tensor) -> Any:

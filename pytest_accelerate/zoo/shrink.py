@@ -35,6 +35,11 @@ def _key_value_heads(value: int) -> int:
 _INTEGERS: tuple[tuple[str, Rule], ...] = (
     (r"^n_group$", _at_most(2)),
     (r"^topk_group$", _at_most(1)),
+    # Fewer keys than tokens, so that an indexer has some to leave out; with many heads, of which
+    # one at least is positive, no two of its scores are the same.
+    (r"^index_topk$", _at_most(8)),
+    (r"^index_kpool$", _at_most(2)),
+    (r"^index_n_heads$", _at_most(16)),
     (r"(token|pad|bos|eos|cls|sep|mask|unk)_(id|index|idx)s?$", lambda value: value),
     (r"(kernel|stride|padding|dilation|groups?$|_factor$|_ratio$|_rate$|_bins$)", lambda v: v),
     (r"(vocab_size|^n_vocab|vocab_size_per_layer_input)$", _at_most(VOCABULARY)),
@@ -83,7 +88,8 @@ _INTEGERS: tuple[tuple[str, Rule], ...] = (
     ),
     (r"max_2d_position_embeddings$", _at_most(128)),
     (r"^window_size$", lambda value: 2 if value < 32 else value),
-    (r"^base_channels$", _at_most(32)),
+    # Two channels for each of 32 groups: a norm over a group of one takes its bias away.
+    (r"^base_channels$", _at_most(64)),
     (r"^(num_filters|n_filters)$", _at_most(8)),
     (r"num_pos_feats$", _at_most(WIDTH // 2)),
     (
@@ -154,6 +160,11 @@ def small(name: str, value: Any) -> Any:
 
 
 def _small_stages(name: str, values: list[int]) -> list[int]:
+    if name == "deepstack_visual_indexes":
+        # Each of these layers of the vision part enters the text at a layer of its own.
+        return list(range(min(len(values), LAYERS)))
+    if name == "channel_multiplier":
+        return [1, 2]
     if name == "decoder_in_channels":
         return [WIDTH] * len(values)
     if _PER_STAGE_WIDTHS.search(name):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 if TYPE_CHECKING:
@@ -24,6 +24,10 @@ class Specimen:
     """The modalities fed, sorted."""
     unfed: tuple[str, ...] = ()
     """Modalities that the model takes and ``inputs`` lack; with any of these it cannot pass."""
+    carriers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """The inputs that carry each modality fed."""
+    unheard: Mapping[str, str] = field(default_factory=dict)
+    """Weights that no output can hear: regular expressions of their names, and why."""
     weights: str = "tiny"
     parameters: int = 0
     wrapped_class: str = ""

@@ -6,9 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from pytest_accelerate.providers import names
-
 from pytest_accelerate.commands import init
+from pytest_accelerate.providers import names
 from tests.plugin.conftest import CHAT, Matrix, result_of, verdicts
 
 ROOT = Path(__file__).parents[2]

@@ -1,4 +1,4 @@
-"""Models in moto's S3: pretrained weights from ``s3://``, and the ``provider`` fixture."""
+"""Models and results in moto's S3: weights from ``s3://``, a fleet's matrix, the fixture."""
 
 from __future__ import annotations
 
@@ -102,3 +102,25 @@ def test_the_provider_fixture_is_a_server(server: RunningServer, pytester: pytes
     done = pytester.runpytest_subprocess("--providers=s3", "-rs")
     done.assert_outcomes(passed=2, skipped=1)
     done.stdout.fnmatch_lines(["*no router can answer it*"])
+
+
+def test_results_of_several_machines_meet_in_a_bucket(
+    server: RunningServer, pytester: pytest.Pytester
+) -> None:
+    """Each machine sends its results, and one brings them all and draws their matrix."""
+    pytester.makepyfile("def test_operation(provider_cell):\n    provider_cell.verify()\n")
+    with server.client("s3") as client:
+        for machine, provider in (("a", "ollama"), ("b", "tei")):
+            run = pytester.runpytest("--providers", provider, f"--matrix-dir={machine}",
+                                     "-k", "version or health")  # fmt: skip
+            run.assert_outcomes(passed=1)
+            sent = client.upload_folder(folder=pytester.path / machine / "results",
+                                        key=f"fleet/{machine}")  # fmt: skip
+            assert len(sent.transferred) == 1
+            client.download_folder(key=f"fleet/{machine}", folder=pytester.path / "all" / "results")
+    from pytest_accelerate.cli import main
+
+    assert main(["render", "--matrix-dir", str(pytester.path / "all")]) == 0
+    page = (pytester.path / "all" / "index.html").read_text()
+    assert "version" in page
+    assert "health" in page

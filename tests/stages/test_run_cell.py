@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import sys
+import traceback
 import types
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -77,7 +78,8 @@ def test_a_model_that_agrees_passes_all_stages(verdict_for: Any) -> None:
     assert result.measures.reference == "cpu-fp64"
     assert result.measures.parameters == 1
     assert 0 < result.measures.max_relative_error < 1e-6
-    assert result.measures.latency_seconds > 0
+    assert 0 < result.measures.latency_seconds <= result.measures.latency_p90_seconds
+    assert result.measures.latency_passes >= 3
 
 
 @pytest.mark.parametrize(
@@ -130,9 +132,49 @@ def test_without_float64_the_reference_says_so(verdict_for: Any) -> None:
 
     result = verdict_for(single)
     assert result.verdict is Verdict.PASS
-    assert stages(result)[-1] == (Stage.AGREE, Verdict.NOT_RUN)
-    assert "only single precision" in result.stages[-1].reason
+    assert stages(result)[3] == (Stage.AGREE, Verdict.NOT_RUN)
+    assert "only single precision" in result.stages[3].reason
     assert result.measures.max_relative_error is None
+
+
+def test_a_slow_model_is_timed_all_the_same(verdict_for: Any) -> None:
+    """A mismatch has its latency as well, and stays the verdict."""
+    result = verdict_for(lambda x: {"y": x.float() + 1e-3 if x.dtype is torch.float32 else x})
+    assert result.verdict is Verdict.MISMATCH
+    assert stages(result)[-1] == (Stage.BENCHMARK, Verdict.PASS)
+    assert result.measures.latency_seconds > 0
+
+
+def test_an_optional_stage_that_fails_makes_a_cell_partial(verdict_for: Any) -> None:
+    """It agrees, and what comes after does not hold: neither a pass nor a mismatch."""
+    calls = []
+
+    def tires(x: torch.Tensor) -> dict[str, torch.Tensor]:
+        calls.append(1)
+        if "benchmark" in {frame.name for frame in traceback.extract_stack()}:
+            raise RuntimeError("no more")
+        return {"y": x.sin()}
+
+    result = verdict_for(tires)
+    assert result.verdict is Verdict.PARTIAL
+    assert result.reason == "benchmark: error: RuntimeError: no more"
+
+
+def test_stages_that_are_not_asked_for_are_not_run() -> None:
+    """Without the benchmark there is a verdict and no latency."""
+    result = run_cell(ModelCell("bert", "cpu"), CellSettings(stages=()))
+    assert result.verdict is Verdict.PASS
+    assert Stage.BENCHMARK not in dict(stages(result))
+    assert result.measures.latency_seconds is None
+
+
+def test_rates_are_told_of_rows_and_tokens() -> None:
+    """Rows and tokens a second follow from the median, and padding is no token."""
+    measures = run_cell(ModelCell("bert", "cpu"), CellSettings()).measures
+    assert measures.items_per_second == pytest.approx(2 / measures.latency_seconds)
+    tokens = measures.tokens_per_second * measures.latency_seconds
+    assert 12 < round(tokens) < 24
+    assert tokens == pytest.approx(round(tokens))
 
 
 def test_precision_that_is_lost_is_a_mismatch(verdict_for: Any) -> None:

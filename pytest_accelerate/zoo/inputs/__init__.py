@@ -20,6 +20,8 @@ CARRIERS: Mapping[str, str] = {
     "pixel_values_videos": "video",
     "video_pixel_values": "video",
     "image_pixel_values": "image",
+    "visual_embeds": "image",
+    "visual_feats": "image",
     "input_features": "audio",
     "input_values": "audio",
     "audio_input_features": "audio",
@@ -66,6 +68,10 @@ AFTER_TEXT: Mapping[str, Feed] = {
             else None
         )
     ),
+    "encoder_hidden_states": Feed(text.encoder_hidden_states),
+    "bool_masked_pos": Feed(vision.bool_masked_pos),
+    "global_attention_mask": Feed(text.global_attention_mask),
+    "mask_time_indices": Feed(audio.mask_time_indices),
 }
 
 _REQUIRED: Mapping[str, Feed] = {
@@ -82,20 +88,22 @@ class Fed:
     inputs: Mapping[str, Any]
     modalities: tuple[str, ...]
     unfed: tuple[str, ...]
+    carriers: Mapping[str, tuple[str, ...]]
+    """The inputs that carry each modality."""
 
 
 def synthesise(model: torch.nn.Module, recipe: Recipe, seed: int) -> Fed:
     """Make inputs for ``model``: the recipe's, and the generic ones for the rest."""
     generator = torch.Generator().manual_seed(seed)
     feeding = Feeding(model, model.config, generator)
-    fed: set[str] = set()
+    fed: dict[str, list[str]] = {}
 
     def feed(name: str, how: Feed) -> None:
         value = how.make(feeding)
         if value is not None:
             feeding.inputs[name] = value
             if how.modality:
-                fed.add(how.modality)
+                fed.setdefault(how.modality, []).append(name)
 
     for name, how in recipe.inputs.items():
         if name not in AFTER_TEXT and name not in recipe.omit:
@@ -123,4 +131,9 @@ def synthesise(model: torch.nn.Module, recipe: Recipe, seed: int) -> Fed:
         for name, modality in CARRIERS.items()
         if feeding.takes(name) and modality not in recipe.instead
     }
-    return Fed(feeding.inputs, tuple(sorted(fed)), tuple(sorted(wanted - fed)))
+    return Fed(
+        feeding.inputs,
+        tuple(sorted(fed)),
+        tuple(sorted(wanted - fed.keys())),
+        {modality: tuple(names) for modality, names in fed.items()},
+    )

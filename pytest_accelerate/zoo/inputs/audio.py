@@ -66,3 +66,16 @@ def input_values(feeding: Feeding) -> torch.Tensor:
     if feeding.setting("codebook_size", "audio_channels") is not None:
         return feeding.normal(BATCH, 1, SAMPLES)
     return feeding.normal(BATCH, SAMPLES)
+
+
+def mask_time_indices(feeding: Feeding) -> torch.Tensor | None:
+    """(batch, frames): which frames of sound are covered, as in training; two of each row."""
+    sound = feeding.inputs.get("input_values", feeding.inputs.get("input_features"))
+    if sound is None:
+        return None
+    frames = sound.shape[1]
+    if "input_values" in feeding.inputs:
+        frames = int(feeding.model._get_feat_extract_output_lengths(frames))  # type: ignore[operator]
+    mask = torch.zeros(BATCH, frames, dtype=torch.bool)
+    mask[:, 1:3] = True
+    return mask

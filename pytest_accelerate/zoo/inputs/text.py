@@ -11,6 +11,7 @@ from pytest_accelerate.zoo.inputs.base import BATCH, PADDING, TEXT, Feeding
 if TYPE_CHECKING:
     import torch
 
+_CROSS_ATTENTION = re.compile(r"(encoder_attn|cross_?attn|cross_?attention)\.(k_proj|key)$")
 _SPECIAL = re.compile(r"_(token_)?(id|ids|index|idx)$")
 
 PLACEHOLDERS: dict[str, tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = {
@@ -89,8 +90,13 @@ def _row(feeding: Feeding, index: int) -> torch.Tensor:
             pieces += [torch.tensor([start])] if isinstance(start, int) else []
             pieces.append(torch.full((count,), token))
             pieces += [torch.tensor([end])] if isinstance(end, int) else []
-    pieces.append(words(feeding, TEXT - 3 - (PADDING if index else 0)))
+    pieces.append(words(feeding, _length(feeding) - 3 - (PADDING if index else 0)))
     return torch.cat(pieces)
+
+
+def _length(feeding: Feeding) -> int:
+    """Tokens of the longer row: more where an indexer chooses the keys that each of them sees."""
+    return 3 * TEXT if feeding.setting("index_topk", "indexer_budget") else TEXT
 
 
 def attention_mask(feeding: Feeding) -> torch.Tensor | None:
@@ -98,12 +104,34 @@ def attention_mask(feeding: Feeding) -> torch.Tensor | None:
     ids = feeding.inputs.get("input_ids")
     if ids is None:
         return None
+    if not feeding.lengths:  # ids of a recipe
+        return feeding.mask(ids.shape[1], batch=ids.shape[0])
     import torch
 
     mask = torch.zeros_like(ids)
     for index, length in enumerate(feeding.lengths):
         mask[index, :length] = 1
     return mask
+
+
+def global_attention_mask(feeding: Feeding) -> torch.Tensor | None:
+    """Ones for the tokens that all others attend to, of the shape of ``input_ids``: the first."""
+    ids = feeding.inputs.get("input_ids")
+    if ids is None:
+        return None
+    import torch
+
+    mask = torch.zeros_like(ids)
+    mask[:, 0] = 1
+    return mask
+
+
+def encoder_hidden_states(feeding: Feeding) -> torch.Tensor | None:
+    """What a decoder that runs alone attends to (batch, 8, width), if it has attention for it."""
+    for name, module in feeding.model.named_modules():
+        if _CROSS_ATTENTION.search(name):
+            return feeding.normal(BATCH, 8, int(module.in_features))
+    return None
 
 
 def decoder_input_ids(feeding: Feeding) -> Any:

@@ -117,6 +117,19 @@ def merge_sizes(feeding: Feeding) -> torch.Tensor:
     return torch.full((BATCH,), 2)
 
 
+def bool_masked_pos(feeding: Feeding) -> torch.Tensor | None:
+    """Which patches (batch, patches) a token stands for, in models that have one: every third."""
+    import torch
+
+    names = {name.rpartition(".")[2] for name, _ in feeding.model.named_parameters()}
+    if "mask_token" not in names or "pixel_values" not in feeding.inputs:
+        return None
+    height, width = size(feeding)
+    rows, columns = pair(feeding.setting("patch_size", within=_PARTS, default=16))
+    patches = (height // rows) * (width // columns)
+    return (torch.arange(BATCH * patches) % 3 == 0).view(BATCH, patches)
+
+
 def _flattened(feeding: Feeding) -> torch.Tensor:
     import torch
 

@@ -44,6 +44,7 @@ _OWN = tuple(
         "pages",
         "audio",
         "multimodal",
+        "towers",
         "documents",
         "timeseries",
         "lacking",

@@ -5,20 +5,22 @@ from __future__ import annotations
 import torch
 
 from pytest_accelerate.zoo import feeds
-from pytest_accelerate.zoo.generating import Denoising, Speaking
+from pytest_accelerate.zoo.generating import Denoising, Speaking, Translating
 from pytest_accelerate.zoo.inputs import text
 from pytest_accelerate.zoo.inputs.base import Feeding
 from pytest_accelerate.zoo.recipe import Feed, Recipe
+from pytest_accelerate.zoo.unheard import Cancels
 
 _UPSAMPLED = Recipe(config={"upsample_groups": 64})
 _VOCODER = Recipe(inputs={"spectrogram": feeds.normal("audio", 2, 20, 80)})
 _SEAMLESS = Recipe(
+    around=Translating,
     inputs={
         "input_features": feeds.normal("audio", 2, 64, 160),
         "attention_mask": feeds.mask(64, 16),
+        "text_attention_mask": feeds.mask(12),
     },
-    omit=("input_ids",),
-    why="it takes speech or text: it hears speech, and text is what it decodes",
+    unheard={r"model\.(t2u_model|vocoder)\..*": "its forward ends in text: generate alone speaks"},
 )
 _CODEBOOK_ROWS = Recipe(
     inputs={"input_ids": feeds.integers("audio", 0, 64, 8, 12), "attention_mask": feeds.mask(12)},
@@ -42,12 +44,19 @@ _MEL_FIRST = Recipe(
         "input_features_mask": feeds.mask(200, 100),
     }
 )
+_LONG_SPEECH = {
+    "input_features": feeds.normal("audio", 2, 320, 128),
+    "input_features_mask": feeds.mask(320, 32),
+}
 _OMNI_ENCODER = Recipe(
     inputs={
         "input_features": feeds.normal("audio", 128, 128),
         "feature_lens": feeds.constant([64, 64]),
     }
 )
+
+_MASKED = r"masked_spec_embed"
+_TRAINED_BY_MASKING = "its forward does not hand on which frames to cover: it masks in training"
 
 _HIDDEN = Recipe(inputs={"hidden_states": feeds.normal("audio", 2, 64, 160)})
 _DECODER = Recipe(
@@ -86,17 +95,68 @@ def _said_and_heard(feeding: Feeding) -> torch.Tensor:
     )
 
 
+def _codes_among_text(feeding: Feeding) -> torch.Tensor:
+    """Three frames of codes among text, and two."""
+    token = feeding.config.audio_token_id
+    return torch.stack(
+        [
+            torch.cat([text.words(feeding, 3), torch.full((n,), token), text.words(feeding, 9 - n)])
+            for n in (3, 2)
+        ]
+    )
+
+
+def _heard_only(feeding: Feeding) -> torch.Tensor:
+    """Labels: the sound is learned, by the decoder of its codebooks too, and the text is not."""
+    ids, config = feeding.inputs["input_ids"], feeding.config
+    heard = (ids == config.audio_token_id) | (ids == config.audio_eos_token_id)
+    return torch.where(heard, ids, -100)
+
+
+def _voice_and_sound(feeding: Feeding) -> torch.Tensor:
+    """Two tokens of a voice, what it says, then the sound begins and has four tokens."""
+    config = feeding.config
+    return torch.stack(
+        [
+            torch.cat(
+                [
+                    torch.full((2,), config.audio_prompt_token_id),
+                    text.words(feeding, said),
+                    torch.tensor([config.audio_bos_token_id]),
+                    torch.full((4,), config.audio_latent_token_id),
+                    torch.full((5 - said,), config.pad_token_id),
+                ]
+            )
+            for said in (5, 3)
+        ]
+    )
+
+
+def _latents(count: int, *names: str) -> Feed:
+    """So many latents of each row, as wide as a setting says."""
+    return Feed(lambda feeding: feeding.normal(2, count, feeding.setting(*names)), "audio")
+
+
+_TTS = {
+    "input_ids": Feed(_voice_and_sound, "text"),
+    "audio_latents": _latents(4, "latent_dim"),
+    "attention_mask": feeds.mask(12, 2),
+}
+
 # Its semantic features and its acoustic ones, a frame for 320 samples, are quantized together.
 _TWO_ENCODERS = Recipe(
     config={
         "encoder_hidden_size": 8,
-        "downsampling_ratios": (4, 5, 16),
+        "downsampling_ratios": (16, 20),
         "quantization_dim": 128,
+        "quantization_levels": [16] * 4,
     },
+    unheard={rf"semantic_encoder\.{_MASKED}": _TRAINED_BY_MASKING},
     inputs={
-        "input_values": feeds.normal("audio", 2, 1, 8 * 320),
-        "input_features": feeds.normal("audio", 2, 8, 160),
-        "input_features_mask": feeds.mask(8, 2),
+        # As loud as speech is: louder sound saturates the codes, and drowns its meaning.
+        "input_values": feeds.normal("audio", 2, 1, 16 * 320, scale=0.03),
+        "input_features": feeds.normal("audio", 2, 16, 160),
+        "input_features_mask": feeds.mask(16, 2),
     },
 )
 
@@ -117,6 +177,13 @@ RECIPES: dict[str, Recipe] = {
     # Each block of its decoder multiplies differences by ten: four leave few digits of fp32.
     "dac": Recipe(
         config={"encoder_hidden_size": 8, "decoder_hidden_size": 64, "downsampling_ratios": [4]}
+    ),
+    # It codes at one of several bandwidths; at a larger one it makes more choices.
+    "encodec": Recipe(inputs={"bandwidth": feeds.constant(6.0)}),
+    # Most letters last for no frame at all: it takes many to hear something.
+    **dict.fromkeys(
+        ("fastspeech2_conformer", "fastspeech2_conformer_with_hifigan"),
+        Recipe(config={"speaking_speed": 2.0}, inputs={"input_ids": feeds.words(2, 96)}),
     ),
     "qwen3_asr_encoder": _MEL_FIRST,
     **dict.fromkeys(
@@ -155,7 +222,11 @@ RECIPES: dict[str, Recipe] = {
         inputs={"hidden_states": feeds.normal("audio", 2, 64, 2)}
     ),
     "vits": Recipe(
-        config={"noise_scale": 0.0, "noise_scale_duration": 0.0},
+        # Its durations are whole numbers: of many letters some change, and without noise its flows
+        # would have nothing to shape.
+        config={"noise_scale": 0.0, "use_stochastic_duration_prediction": False},
+        inputs={"input_ids": feeds.words(2, 24)},
+        unheard={r"posterior_encoder\..*": "it is for training, which the library does not have"},
         why="it draws noise in each forward: only at scale zero are two runs the same",
     ),
     "bark": Recipe(
@@ -165,6 +236,7 @@ RECIPES: dict[str, Recipe] = {
             "coarse_ids": feeds.integers("audio", 0, 64, 2, 12),
             "fine_ids": feeds.integers("audio", 0, 64, 2, 12, 8),
         },
+        unheard={r"model\.codec_model\.encoder\..*": "it speaks: its codec decodes only"},
     ),
     "csm": Recipe(
         inputs={
@@ -172,6 +244,19 @@ RECIPES: dict[str, Recipe] = {
             "input_values_cutoffs": feeds.constant([[2 * 1920], [1920]]),
             "input_ids": Feed(_said_and_heard, "text"),
             "attention_mask": feeds.ones(2, 12),
+            "labels": Feed(_heard_only),
+        },
+        unheard={
+            r"codec_model\.(decoder|upsample|decoder_transformer)\..*": (
+                "it reads the codes of sound, and generate alone decodes them"
+            )
+        },
+    ),
+    "higgs_audio_v2": Recipe(
+        inputs={
+            "input_ids": Feed(_codes_among_text, "text"),
+            "audio_input_ids": feeds.integers("audio", 0, 64, 2, 3, 8),
+            "audio_input_ids_mask": feeds.mask(3, 1, boolean=True),
         }
     ),
     "moshi_depth": Recipe(
@@ -195,6 +280,11 @@ RECIPES: dict[str, Recipe] = {
             "time_step": feeds.constant([0.25, 0.75]),
         },
         attention="sdpa",
+        unheard={
+            r".*\.asp\.conv\.bias": Cancels(
+                "it adds the same to the scores of all frames, and the softmax takes it away"
+            )
+        },
         why="it has no eager attention",
     ),
     "vibevoice": Recipe(
@@ -216,11 +306,42 @@ RECIPES: dict[str, Recipe] = {
     # Its DAC makes as many frames as its HuBERT: one for 320 samples.
     **dict.fromkeys(
         ("xcodec", "higgs_audio_v2_tokenizer"),
-        Recipe(config={"acoustic_model_config": {"downsampling_ratios": [8, 5, 4, 2]}}),
+        Recipe(
+            config={
+                "acoustic_model_config": {"downsampling_ratios": [20, 16]},
+                "codebook_size": 1024,
+            },
+            inputs={"input_values": feeds.normal("audio", 2, 1, 12 * 320, scale=0.03)},
+            unheard={
+                rf"semantic_model\.{_MASKED}": _TRAINED_BY_MASKING,
+                r"(decoder_semantic|fc1)\..*": "it decodes sound, and meaning in training alone",
+            },
+        ),
+    ),
+    "wav2vec2-conformer": Recipe(
+        unheard={r"encoder\.pos_conv_embed\..*": "its encoder makes it and never calls it"}
+    ),
+    # Five chunks, whose speakers it keeps in a few slots until those overflow.
+    "nemotron3_5_transcribe_audio": Recipe(
+        config={
+            "diarization_config": {
+                "chunk_length": 8,
+                "chunk_left_context": 1,
+                "chunk_right_context": 1,
+                "fifo_length": 2,
+                "speaker_cache_update_period": 8,
+                "streaming_config": {"speaker_cache_length": 24},
+            }
+        },
+        inputs=_LONG_SPEECH,
     ),
     # Its default names the kinds of 52 layers one by one.
     "nemo_speechlm": Recipe(
-        config={"text_config": {"layers_block_type": ["linear_attention", "moe", "full_attention"]}}
+        config={
+            "text_config": {"layers_block_type": ["linear_attention", "moe", "full_attention"]}
+        },
+        inputs=_LONG_SPEECH,
+        unheard={r"word_timestamp_encoder\..*": "get_word_timestamp_hidden_states alone calls it"},
     ),
     "dia": Recipe(
         inputs={"decoder_input_ids": feeds.integers("audio", 0, 64, 2, 7, 9)},
@@ -269,12 +390,12 @@ RECIPES: dict[str, Recipe] = {
     "mimi_decoder": _DECODER,
     "pocket_tts_audio_tokenizer": _UPSAMPLED,
     "pocket_tts_audio_tokenizer_decoder": _DECODER,
+    # It codes the sound, by as many codebooks as its decoder reads, and goes on from the codes.
     "musicgen": Recipe(
-        inputs={
-            "decoder_input_ids": feeds.integers("audio", 0, 64, 8, 7),
-            "decoder_attention_mask": feeds.mask(7, 2),
-        },
-        why="its tokens come in rows of (batch * codebooks)",
+        config={"audio_encoder": {"target_bandwidths": [1.8]}},
+        inputs={"input_values": feeds.normal("audio", 2, 1, 16 * 320)},
+        omit=("decoder_input_ids", "decoder_attention_mask"),
+        unheard={r"audio_encoder\.decoder\..*": "generate alone decodes the codes"},
     ),
     "musicgen_decoder": _CODEBOOK_ROWS,
     "musicgen_melody_decoder": _CODEBOOK_ROWS,
@@ -284,6 +405,7 @@ RECIPES: dict[str, Recipe] = {
             "decoder_input_ids": feeds.integers("audio", 0, 64, 8, 7),
         },
         omit=("decoder_attention_mask",),
+        unheard={r"audio_encoder\..*": "its forward takes codes: generate alone calls the codec"},
     ),
     "phi4_multimodal_audio": Recipe(
         config={
@@ -302,9 +424,12 @@ RECIPES: dict[str, Recipe] = {
             "attention_mask": feeds.mask(12),
         },
         omit=("input_ids",),
+        unheard={r"mel_conditioner\..*": "generate alone puts a composer before the spectrogram"},
         why="its spectrogram takes the place of the token embeddings",
     ),
-    "qwen2_5_omni_audio_encoder": _OMNI_ENCODER,
+    "qwen2_5_omni_audio_encoder": Recipe(
+        unheard={r"audio_bos_eos_token\.weight": "no code of the library reads it"}
+    ).over(_OMNI_ENCODER),
     "qwen3_omni_moe_audio_encoder": _OMNI_ENCODER,
     "qwen2_5_omni_bigvgan": Recipe(
         inputs={"mel_spectrogram": feeds.normal("audio", 2, 80, 16)},
@@ -317,10 +442,20 @@ RECIPES: dict[str, Recipe] = {
     ),
     "seamless_m4t": _SEAMLESS,
     "seamless_m4t_v2": _SEAMLESS,
-    "speech-encoder-decoder": Recipe(omit=("input_features",)),
+    "pocket_tts": Recipe(
+        inputs={**_TTS, "audio_prompt_latents": _latents(2, "latent_dim")},
+    ),
+    "gradium_phonon_tts": Recipe(
+        inputs={**_TTS, "audio_prompt_latents": _latents(2, "audio_prompt_dim")},
+    ),
+    "speech-encoder-decoder": Recipe(
+        omit=("input_features",),
+        inputs={"mask_time_indices": feeds.constant([[False, True, True, *[False] * 4]] * 2)},
+    ),
     "speecht5": Recipe(
         inputs={"input_values": feeds.normal("audio", 2, 2560)},
         model_class="SpeechT5ForSpeechToText",
+        unheard={rf".*\.prenet\.{_MASKED}": _TRAINED_BY_MASKING},
         why="its base model takes what the prenets of its tasks make",
     ),
 }

@@ -53,16 +53,35 @@ def _pooling(*crops: int) -> torch.Tensor:
     return torch.cat([fours + 16 * crop for crop in crops])
 
 
+_NOT_FINE = {
+    r"(vision_model\.)?connector\.fine\..*": "a call is coarse or fine, and this one coarse"
+}
+
 RECIPES: dict[str, Recipe] = {
     "deepseek_ocr2_sam_vision_model": _SAM_TOWER,
-    "deepseek_ocr2_vision": Recipe(inputs=_WHOLE_PAGES),
+    "deepseek_ocr2_vision": Recipe(
+        inputs=_WHOLE_PAGES,
+        unheard={
+            r"query_1024_resolution\.weight": "a call asks large images or small ones, here small; "
+            "deepseek_ocr2 has both"
+        },
+    ),
     "deepseek_ocr2_encoder": Recipe(
         inputs={
             "inputs_embeds": feeds.normal("image", 2, 12, 64),
             "num_patches": feeds.constant(4),
         }
     ),
-    "deepseek_ocr2": Recipe(inputs=_TILED_PAGES),
+    # Whole pages of 13 by 13 features are asked by the queries for large images, tiles by others.
+    # No layer attends to all their 2704 patches at once; one of deepseek_ocr2_vision does to fewer.
+    "deepseek_ocr2": Recipe(
+        config={
+            "vision_config": {
+                "sam_config": {"patch_size": 2, "image_size": 104, "global_attn_indexes": []}
+            }
+        },
+        inputs={**_TILED_PAGES, "pixel_values": feeds.normal("image", 2, 3, 104, 104)},
+    ),
     "unlimited_ocr_sam_vision_model": _SAM_TOWER,
     "unlimited_ocr_vision_encoder": Recipe(
         config={"image_size": 28}, inputs={"patch_embeds": feeds.normal("image", 2, 64, 2, 2)}
@@ -73,9 +92,13 @@ RECIPES: dict[str, Recipe] = {
     ),
     "emu3_vqgan": Recipe(
         config={
-            "channel_multiplier": (1, 1, 1, 1),
-            "hidden_size": 32,
+            "hidden_size": 128,
             "num_res_blocks": 1,
+            # Its last layers halve what little a few channels hold, and biases take over.
+            "latent_channels": 32,
+            "embed_dim": 16,
+            "codebook_size": 112,
+            "temporal_downsample_factor": 2,
         }
     ),
     "emu3": Recipe(
@@ -83,22 +106,26 @@ RECIPES: dict[str, Recipe] = {
             "vocabulary_map": {
                 "<image>": 4,
                 "<|extra_200|>": 5,
-                **{f"<|visual token {index:06d}|>": 8 + index for index in range(64)},
+                **{f"<|visual token {index:06d}|>": 8 + index for index in range(112)},
             }
         },
         inputs={
-            "pixel_values": feeds.normal("image", 2, 3, 32, 32),
+            "pixel_values": feeds.normal("image", 2, 3, 24, 24),
             # The second image is half as wide, and padded.
-            "image_sizes": feeds.constant([[32, 32], [32, 16]]),
+            "image_sizes": feeds.constant([[24, 24], [24, 12]]),
         },
+        unheard={r"vqmodel\.(decoder|post_quant_conv)\..*": "it reads images, and makes none"},
         why="the map of its image tokens comes with its checkpoints",
     ),
-    "granite_docling_vision": Recipe(config={"image_size": 128, "deepstack_visual_indexes": [0]}),
+    "granite_docling_vision": Recipe(
+        config={"image_size": 128, "deepstack_visual_indexes": [0]}, unheard=_NOT_FINE
+    ),
     "granite_docling": Recipe(
         inputs={
             "pixel_values": feeds.normal("image", 2, 3, 3, 128, 128),
             "pixel_attention_mask": feeds.mask(3, 1, boolean=True),
-        }
+        },
+        unheard=_NOT_FINE,
     ),
     "granite4_vision": Recipe(
         config={
@@ -107,7 +134,8 @@ RECIPES: dict[str, Recipe] = {
             "text_config": {"num_hidden_layers": 5},
             "deepstack_layer_map": [[-2, 0]],
             "spatial_target_layers": [1, 2, 3, 4],
-            "downsample_rate": "1/2",
+            # Two by two queries in a window of four by four patches.
+            "downsample_rate": "2/4",
             "image_grid_pinpoints": [[64, 128], [128, 64]],
         },
         inputs={
@@ -188,11 +216,14 @@ RECIPES: dict[str, Recipe] = {
     "glm_image": Recipe(
         inputs={
             # Each patch of the two images to start from fills a token of the text.
-            "pixel_values": feeds.filling(feeds.normal("image", 4 + 8, 3 * 16 * 16), image=(4, 8)),
+            "pixel_values": feeds.filling(
+                feeds.normal("image", 64 + 128, 3 * 16 * 16), image=(64, 128)
+            ),
             # After the grid of each image follows that of the image to make of it.
-            "image_grid_thw": feeds.constant([[1, 2, 2], [1, 4, 4], [1, 2, 4], [1, 4, 4]]),
+            "image_grid_thw": feeds.constant([[1, 8, 8], [1, 4, 4], [1, 8, 16], [1, 4, 4]]),
             "images_per_sample": feeds.constant([2, 2]),
-        }
+        },
+        unheard={r"vqmodel\.post_quant_conv\..*": "it reads images, and makes none"},
     ),
     "muse_spark_audio": Recipe(
         config={"hidden_sizes": [8, 16, 32, 64], "depths": [1, 1, 1, 1]},

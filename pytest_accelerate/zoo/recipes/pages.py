@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pytest_accelerate.zoo import feeds
+from pytest_accelerate.zoo.masked import Ordering
 from pytest_accelerate.zoo.recipe import Recipe
+from pytest_accelerate.zoo.unheard import Cancels
 
 # Kernel, stride and padding of each convolution of an intra-class block, as in its checkpoint.
 _INTRACLASS = {
@@ -51,6 +53,12 @@ _PAGE_BLOCKS = [
 # Its head decodes step by step, and a trace unrolls all 501 steps of the default: 64 s.
 _FEW_STEPS = {"max_text_length": 8}
 
+_NOT_WHERE_IT_HALVES = {
+    r".*encoder\.blocks\.\d+\.layers\.0\.depthwise_convolution\.act\.lab\..*": (
+        "a convolution that halves the map has no activation"
+    )
+}
+
 RECIPES: dict[str, Recipe] = {
     "uvdoc": Recipe(
         config={"backbone_config": {"out_features": [f"stage{index}" for index in range(1, 7)]}}
@@ -62,11 +70,28 @@ RECIPES: dict[str, Recipe] = {
             # It looks up the places of boxes on a page of 1000 by 1000.
             "reading_order_config": {"max_2d_position_embeddings": 1024},
         },
+        around=Ordering,
+        unheard={
+            r".*\.rel_pos_(x|y)_bias\.weight": "no forward pass reads it",
+            r".*\.rel_bias_module\.pos_proj\.bias": Cancels(
+                "it adds the same to all scores of a query, and the softmax takes it away"
+            ),
+        },
         why="thresholds and order of its classes come with its checkpoints",
     ),
-    "pp_doclayout_v3": Recipe(config={"x4_feat_dim": 16, "mask_feature_channels": (16, 16)}),
+    "pp_doclayout_v3": Recipe(
+        config={"x4_feat_dim": 16, "mask_feature_channels": (16, 16)}, around=Ordering
+    ),
+    "pp_doclayout_v4": Recipe(
+        unheard={
+            r"decoder\.(class_embed|(successor|relative)_order_head\.proj)\.0\..*": (
+                "the heads before the last are for the loss of training"
+            )
+        }
+    ),
     # It adds up parallel branches in every layer; with more of them its values grow to millions.
-    "pp_lcnet_v3": Recipe(config={"conv_symmetric_num": 1}),
+    "pp_lcnet_v3": Recipe(config={"conv_symmetric_num": 1}, unheard=_NOT_WHERE_IT_HALVES),
+    "pp_ocrv5_mobile_det": Recipe(unheard=_NOT_WHERE_IT_HALVES),
     "pp_ocrv5_mobile_rec": Recipe(
         config={"backbone_config": {"scale": 1.0, "block_configs": _LINE_BLOCKS}},
         inputs={"pixel_values": feeds.normal("image", 2, 3, 48, 80)},
@@ -85,6 +110,8 @@ RECIPES: dict[str, Recipe] = {
     ),
     "pp_formulanet_vision": Recipe(
         config={
+            # Of fewer pixels, one feature would be left for the text to attend to.
+            "image_size": 128,
             "post_conv_in_channels": 64,
             "post_conv_mid_channels": 64,
             "post_conv_out_channels": 64,

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from pytest_accelerate.zoo import feeds
+from pytest_accelerate.zoo.generating import Retrieving
 from pytest_accelerate.zoo.recipe import Recipe
+from pytest_accelerate.zoo.unheard import Cancels
 
 _LAYOUT = Recipe(inputs={"bbox": feeds.boxes(12)})
 _CHECKPOINT_FILLS = "values that checkpoints supply and the defaults leave None"
@@ -35,6 +37,12 @@ _PROTEINS = Recipe(
     },
 )
 
+_TWO_SEGMENTS = feeds.constant([[0] * 5 + [1] * 7, [0] * 4 + [1] * 8])
+
+_END_OF_IMAGE = {
+    r"embed_tokens\.eoi_embedding": "as a part it is for token 256000, past the tiny vocabulary"
+}
+
 RECIPES: dict[str, Recipe] = {
     "blt_local_encoder": Recipe(
         config={"hidden_size_global": 64},
@@ -54,8 +62,21 @@ RECIPES: dict[str, Recipe] = {
         },
         omit=("input_ids", "attention_mask"),
     ),
+    # With many experts some are near to being chosen, and their bias decides between them.
+    **dict.fromkeys(("afmoe", "laguna"), Recipe(config={"num_experts": 16})),
+    # Of the entropies that its patcher finds, half are above, so that patches have some bytes.
+    "blt": Recipe(config={"patching_threshold": 4.38}),
     "bros": Recipe(
         inputs={"bbox": feeds.uniform("boxes", 2, 12, 4)},
+    ),
+    # Its decoder chooses the tokens of sound: its states tell more of it than the choice.
+    "clvp": Recipe(
+        config={"output_hidden_states": True, "decoder_config": {"output_hidden_states": True}},
+        unheard={
+            r"speech_decoder_model\.model\.decoder\.input_embeds_layer\.weight": (
+                "its forward gives the decoder embeddings alone"
+            )
+        },
     ),
     "clvp_encoder": Recipe(config={"hidden_size": 128, "projection_dim": 64}),
     "cohere_compass_text": Recipe(
@@ -72,6 +93,15 @@ RECIPES: dict[str, Recipe] = {
     "deepseek_ocr2_text": Recipe(
         config={"mlp_layer_types": ["dense", "sparse"]}, why=_CHECKPOINT_FILLS
     ),
+    # Windows that several times fill the text.
+    "deepseek_v4": Recipe(
+        config={
+            "compress_rates": {
+                "compressed_sparse_attention": 2,
+                "heavily_compressed_attention": 4,
+            }
+        }
+    ),
     # The ranks of its sliding layers are set apart from those of the others.
     "dots3_note_text": Recipe(
         config={
@@ -83,6 +113,9 @@ RECIPES: dict[str, Recipe] = {
             "swa_qk_nope_head_dim": 8,
             "swa_v_head_dim": 16,
         }
+    ),
+    "encoder-decoder": Recipe(
+        unheard={r"encoder\.pooler\..*": "the decoder attends to the states before the pooler"}
     ),
     "ernie4_5_vl_moe_text": Recipe(
         config={
@@ -96,10 +129,19 @@ RECIPES: dict[str, Recipe] = {
         }
     ),
     "esm": Recipe(
-        config={"pad_token_id": 1, "mask_token_id": 32, "vocab_size": 33}, why=_CHECKPOINT_FILLS
+        config={"pad_token_id": 1, "mask_token_id": 32, "vocab_size": 33},
+        unheard={r"contact_head\..*": "predict_contacts alone calls it, outside of the forward"},
+        why=_CHECKPOINT_FILLS,
+    ),
+    "funnel": Recipe(
+        config={"block_sizes": [1, 1, 1], "d_head": 16}, inputs={"token_type_ids": _TWO_SEGMENTS}
     ),
     "gemma4_text": Recipe(config={"hidden_size_per_layer_input": 0}),
     "gpt_neo": Recipe(config={"attention_types": [[["global", "local"], 1]], "window_size": 4}),
+    # Its embeddings would be fifty times as large as the state that they are added to.
+    "hrm_text": Recipe(config={"embedding_scale": 1.0}),
+    # One expert of one to choose from, and its weight is always one.
+    "hunyuan_v1_moe": Recipe(config={"num_experts": 4, "moe_topk": 2}),
     "jev": Recipe(
         inputs={
             # One prompt with two questions, of two and of three options.
@@ -117,9 +159,23 @@ RECIPES: dict[str, Recipe] = {
     ),
     "lfm2_moe": Recipe(config={"layer_types": ["conv", "full_attention"]}, why=_CHECKPOINT_FILLS),
     "lilt": Recipe(config={"hidden_size": 48}, inputs={"bbox": feeds.boxes(12)}),
-    "longcat_flash": Recipe(config={"head_dim": 8}),
+    "longcat_flash": Recipe(config={"head_dim": 8, "zero_expert_num": 2}),
     "mamba2": Recipe(config={"num_heads": 8, "head_dim": 16, "n_groups": 1}),
     "mistral_large4_text": Recipe(config={"kv_source_layers": [0, 0, 2]}),
+    "mra": Recipe(
+        unheard={
+            r".*\.attention\.(self\.(query|key|value)\..*|output\.dense\.weight)": (
+                "without its CUDA kernel the library's attention returns zeros"
+            )
+        }
+    ),
+    "neomme": Recipe(
+        unheard={
+            r"layers\.0\.lambdas": Cancels(
+                "both of its streams are the embeddings, and the norm takes their scale away"
+            )
+        }
+    ),
     "paddleocr_vl_text": Recipe(
         config={
             "rope_parameters": {
@@ -134,12 +190,14 @@ RECIPES: dict[str, Recipe] = {
         inputs={"inputs_embeds": feeds.normal("embeddings", 2, 12, 64)},
         omit=("input_ids",),
         instead={"text": "without generation steps it takes the talker's embeddings"},
+        unheard={r"codec_embedding\..*": "its forward refuses tokens: its callers embed them"},
     ),
     "qwen3_omni_moe_talker_text": Recipe(
         config={"shared_expert_intermediate_size": 32},
         inputs={"inputs_embeds": feeds.normal("embeddings", 2, 12, 64)},
         omit=("input_ids", "attention_mask"),
         instead={"text": "it takes the thinker's embeddings"},
+        unheard={r"codec_embedding\.weight": "its forward calls it by a name that it lacks"},
         why=_CHECKPOINT_FILLS,
     ),
     "qwen4_exp_text": Recipe(
@@ -160,11 +218,12 @@ RECIPES: dict[str, Recipe] = {
         },
         inputs={
             "input_ids": feeds.words(2, 12, vocabulary=128),
-            # Without a retriever it is given two documents for each question, and their scores.
+            # Two documents for each question, and what an index holds of them.
             "context_input_ids": feeds.words(4, 10, vocabulary=128),
             "context_attention_mask": feeds.mask(10, 2, batch=4),
-            "doc_scores": feeds.normal("", 2, 2),
+            "retrieved_doc_embeds": feeds.normal("", 2, 2, 64, scale=0.1),
         },
+        around=Retrieving,
     ),
     "reformer": Recipe(
         config={
@@ -182,9 +241,22 @@ RECIPES: dict[str, Recipe] = {
     "t5gemma2_decoder": Recipe(
         config={"dropout_rate": 0.0},
         inputs={"encoder_hidden_states": feeds.normal("", 2, 8, 64)},
+        unheard=_END_OF_IMAGE,
     ),
-    "t5gemma2_text": Recipe(config={"dropout_rate": 0.0}),
-    "xmod": Recipe(config={"default_language": "en_XX", "languages": ["en_XX", "de_DE"]}),
+    "t5gemma2_text": Recipe(config={"dropout_rate": 0.0}, unheard=_END_OF_IMAGE),
+    "xlnet": Recipe(
+        inputs={
+            "token_type_ids": _TWO_SEGMENTS,
+            # Two tokens of each row to predict, by queries that do not see them.
+            "target_mapping": feeds.constant(
+                [[[float(at == seen) for seen in range(12)] for at in (2, 7)]] * 2
+            ),
+        }
+    ),
+    "xmod": Recipe(
+        config={"default_language": "en_XX", "languages": ["en_XX", "de_DE"]},
+        inputs={"lang_ids": feeds.constant([0, 1])},
+    ),
     "zamba": Recipe(
         config={
             "num_hidden_layers": 4,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_accelerate.zoo import feeds
 from pytest_accelerate.zoo.recipe import Recipe
+from pytest_accelerate.zoo.unheard import Cancels
 
 # Four steps of context before seven lags, then four steps to predict.
 _FORECAST = Recipe(
@@ -22,7 +23,17 @@ _PATCHED = Recipe(
 )
 
 RECIPES: dict[str, Recipe] = {
-    "autoformer": _FORECAST,
+    "autoformer": Recipe(
+        unheard={
+            r".*\.self_attn\.q_proj\.bias": Cancels(
+                "it adds the same to the correlation at each lag, and the softmax takes it away"
+            ),
+            r".*\.final_layer_norm\.layernorm\.bias": Cancels("the mean over time is taken off"),
+            r"encoder\..*\.(self_attn_layer_norm|fc2)\.bias": Cancels(
+                "what is constant over time goes to the trend, which the encoder drops"
+            ),
+        }
+    ).over(_FORECAST),
     "decision_transformer": Recipe(
         config={"max_ep_len": 64},
         inputs={
@@ -33,6 +44,7 @@ RECIPES: dict[str, Recipe] = {
             "timesteps": feeds.integers("", 0, 64, 2, 5),
             "attention_mask": feeds.mask(5, 1),
         },
+        unheard={r"encoder\.wte\.weight": "its states and actions come embedded, not as tokens"},
     ),
     "informer": Recipe(
         config={"attention_type": "full"},
