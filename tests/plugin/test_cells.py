@@ -25,7 +25,8 @@ def test_the_main_command_writes_results_page_and_badges(
     cell = matrix.result("bert-openvino-fp32")
     measures = cell["measures"]
     assert cell["verdict"] == "pass"
-    assert [stage["stage"] for stage in cell["stages"]] == ["construct", "load", "run", "agree"]
+    stages = [stage["stage"] for stage in cell["stages"]]
+    assert stages == ["construct", "load", "run", "agree", "benchmark"]
     assert measures["parameters"] > 1000
     assert measures["modalities"] == ["text"]
     assert measures["implementation_type"] == "REAL"
