@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from pytest_accelerate.servers.base import Server
-
-if TYPE_CHECKING:
-    from pytest_accelerate.providers.base import Provider
+from pytest_accelerate.servers.open_inference import OpenInferenceServer, protocol_calls
 
 MODEL = "double"
 """What ``kserve_double.py`` serves."""
-_SCRIPT = "kserve_double.py"
 
 
-class KServe(Server):
-    """KServe's Python model server: https://github.com/kserve/kserve/tree/master/python/kserve."""
+class KServe(OpenInferenceServer):
+    """KServe's Python model server: https://github.com/kserve/kserve/tree/master/python/kserve.
+
+    It listens on every address. Its own flags are read when it is imported: the port is none.
+    """
 
     name: ClassVar[str] = "kserve"
     distribution: ClassVar[str] = "kserve"
@@ -34,37 +32,13 @@ class KServe(Server):
         "uvicorn==0.54.0",
     )
     quick: ClassVar[bool] = True
-    health: ClassVar[str] = "/v2/health/ready"
-    providers: ClassVar[tuple[str, ...]] = ("ovms",)
-
-    def prepare(self, python: Path, folder: Path) -> None:
-        """Write the model."""
-        shutil.copy(Path(__file__).with_name(_SCRIPT), folder / _SCRIPT)
-
-    def command(self, python: Path, folder: Path, port: int) -> Sequence[str]:
-        """The command that starts it on ``port``; it listens on every address."""
-        # Its own flags are read when it is imported, so that the port is no flag.
-        return [str(python), _SCRIPT, str(port)]
-
-    def client(self, provider: str, url: str, **options: Any) -> Provider:
-        """A client of it."""
-        from pytest_accelerate.providers.ovms import OVMS
-
-        return OVMS(base_url=url, **options)
+    script: ClassVar[str] = "kserve_double.py"
 
     def calls(self, provider: str, folder: Path) -> Mapping[str, Mapping[str, Any]]:
         """One tiny call of each operation that it has; tensors go and come as bytes."""
-        return {
-            "server_live": {},
-            "server_ready": {},
-            "server_metadata": {},
+        calls = protocol_calls(MODEL)
+        return calls | {
             "server_metrics": {},
-            "model_ready": {"model": MODEL},
-            "model_metadata": {"model": MODEL},
-            "infer": {
-                "model": MODEL,
-                "inputs": {"x": {"shape": [2], "datatype": "FP32", "data": [1.5, -2.0]}},
-                "binary": True,
-            },
+            "infer": {**calls["infer"], "binary": True},
             "predict": {"model": MODEL, "instances": [[1.5, -2.0]]},
         }

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
-from pytest_accelerate.servers.base import Server
-
-if TYPE_CHECKING:
-    from pytest_accelerate.providers.base import Provider
+from pytest_accelerate.servers.open_inference import OpenInferenceServer, protocol_calls
 
 MODEL, VERSION = "double", "3"
 """What ``mlserver_double.py`` serves."""
-_SCRIPT = "mlserver_double.py"
 
 
-class MLServer(Server):
-    """MLServer: https://mlserver.readthedocs.io, with a runtime of our own."""
+class MLServer(OpenInferenceServer):
+    """MLServer: https://mlserver.readthedocs.io, with a runtime of our own.
+
+    gRPC gets a port that is free.
+    """
 
     name: ClassVar[str] = "mlserver"
     distribution: ClassVar[str] = "mlserver"
@@ -36,33 +34,8 @@ class MLServer(Server):
         "uvicorn==0.54.0",
     )
     quick: ClassVar[bool] = True
-    health: ClassVar[str] = "/v2/health/ready"
-    providers: ClassVar[tuple[str, ...]] = ("ovms",)
-
-    def prepare(self, python: Path, folder: Path) -> None:
-        """Write the runtime."""
-        shutil.copy(Path(__file__).with_name(_SCRIPT), folder / _SCRIPT)
-
-    def command(self, python: Path, folder: Path, port: int) -> Sequence[str]:
-        """The command that starts it on ``127.0.0.1:port``; gRPC gets a port that is free."""
-        return [str(python), _SCRIPT, str(port)]
-
-    def client(self, provider: str, url: str, **options: Any) -> Provider:
-        """A client of it."""
-        from pytest_accelerate.providers.ovms import OVMS
-
-        return OVMS(base_url=url, **options)
+    script: ClassVar[str] = "mlserver_double.py"
 
     def calls(self, provider: str, folder: Path) -> Mapping[str, Mapping[str, Any]]:
         """One tiny call of each operation of the protocol."""
-        return {
-            "server_live": {},
-            "server_ready": {},
-            "server_metadata": {},
-            "model_ready": {"model": MODEL},
-            "model_metadata": {"model": MODEL, "version": VERSION},
-            "infer": {
-                "model": MODEL,
-                "inputs": {"x": {"shape": [2], "datatype": "FP32", "data": [1.5, -2.0]}},
-            },
-        }
+        return protocol_calls(MODEL, VERSION)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pytest
 
@@ -19,3 +21,16 @@ def started(name: str, factory: pytest.TempPathFactory) -> Iterator[RunningServe
             yield server
     except ServerNotInstalled as error:
         pytest.skip(str(error))
+
+
+def answers_of(server: RunningServer, provider: str) -> list[Any]:
+    """What each call that a server's file lists is answered, from a thread and from a task."""
+
+    async def ask() -> list[Any]:
+        async with server.client(provider) as made:
+            return [await made[name].acall(each) for name, each in calls.items()]
+
+    calls = server.calls(provider)
+    with server.client(provider) as made:
+        answers = [made[name](each) for name, each in calls.items()]
+    return answers + asyncio.run(ask())

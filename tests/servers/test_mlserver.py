@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import subprocess
 from collections.abc import Iterator
@@ -19,7 +18,7 @@ from pytest_accelerate.servers.mlserver import MODEL, VERSION
 from pytest_accelerate.servers.running import RunningServer
 from pytest_accelerate.transport.policy import Policy
 from tests.servers.arrays import KINDS, array_of, same, twice
-from tests.servers.conftest import started
+from tests.servers.conftest import answers_of, started
 
 QUICK = Policy(backoff_initial=0.001, backoff_cap=0.01)
 
@@ -40,14 +39,7 @@ def client(server: RunningServer) -> Iterator[OVMS]:
 
 def test_every_offered_operation_is_answered(server: RunningServer) -> None:
     """Each call that the server's file lists gives a real answer, from a thread and from a task."""
-
-    async def ask() -> list[Any]:
-        async with server.client("ovms") as made:
-            return [await made[name].acall(each) for name, each in server.calls("ovms").items()]
-
-    with server.client("ovms") as made:
-        answers = [made[name](each) for name, each in server.calls("ovms").items()]
-    answers += asyncio.run(ask())
+    answers = answers_of(server, "ovms")
     assert {each.implementation_type for each in answers} == {"REAL"}
     assert {each.origin.status for each in answers} == {200}
 
