@@ -29,7 +29,6 @@ LEAST_NOISE = 1e-3
 """The same for what is all zero."""
 ROUNDING = 1e-5
 """What cancels in exact arithmetic moves an output by less than this in fp32."""
-
 MUCH = 10.0
 """So much more noise for what :data:`NOISE` moves nothing by, to the bit."""
 
@@ -122,6 +121,9 @@ class _Listener:
         self._generator = torch.Generator().manual_seed(0)
         with torch.no_grad():
             self._undisturbed = self._outputs(self._inputs)
+        floats = _floats(self._undisturbed)
+        self._scales = {name: _scale(value) for name, value in floats.items()}
+        self._entries = max(sum(value.numel() for value in floats.values()), 1)
 
     def _outputs(self, inputs: Mapping[str, Any]) -> Outputs:
         # Some models write into what they are given.
@@ -146,8 +148,7 @@ class _Listener:
         gradient = gradients.get(name)
         if gradient is None or not math.isfinite(gradient):
             return False
-        entries = sum(value.numel() for value in _floats(self._undisturbed).values())
-        moved = gradient * _noise(self.parameters[name]) / math.sqrt(max(entries, 1))
+        moved = gradient * _noise(self.parameters[name]) / math.sqrt(self._entries)
         return moved > self._tolerance
 
     def _gradients(self) -> dict[str, float | None]:
@@ -176,8 +177,7 @@ class _Listener:
                 continue
             direction = torch.randn(value.shape, generator=self._generator)
             finite = torch.isfinite(value)
-            scale = _scale(_floats(self._undisturbed)[name])
-            parts.append((torch.where(finite, value, 0.0) * direction).sum() / scale)
+            parts.append((torch.where(finite, value, 0.0) * direction).sum() / self._scales[name])
         return torch.stack(parts).sum() if parts else None
 
     def _moved_by(self, names: Sequence[str], times: float = 1.0) -> float:

@@ -6,14 +6,11 @@ from typing import Any
 
 import torch
 
+from pytest_accelerate.zoo.around import Around
 
-class Speaking(torch.nn.Module):
+
+class Speaking(Around):
     """The parts of Bark: from text to meaning, to coarse and to fine codes of sound, to sound."""
-
-    def __init__(self, model: torch.nn.Module) -> None:
-        super().__init__()
-        self.model: Any = model
-        self.config: Any = model.config
 
     def forward(
         self, semantic_ids: torch.Tensor, coarse_ids: torch.Tensor, fine_ids: torch.Tensor
@@ -28,13 +25,8 @@ class Speaking(torch.nn.Module):
         }
 
 
-class Retrieving(torch.nn.Module):
+class Retrieving(Around):
     """RAG: weighs documents by how well they go with a question, and answers by them."""
-
-    def __init__(self, model: torch.nn.Module) -> None:
-        super().__init__()
-        self.model: Any = model
-        self.config: Any = model.config
 
     def forward(
         self,
@@ -55,13 +47,8 @@ class Retrieving(torch.nn.Module):
         )
 
 
-class Denoising(torch.nn.Module):
+class Denoising(Around):
     """VibeVoice: reads and hears what was said, and takes noise off what is to be said next."""
-
-    def __init__(self, model: torch.nn.Module) -> None:
-        super().__init__()
-        self.model: Any = model
-        self.config: Any = model.config
 
     def forward(
         self,
@@ -91,13 +78,8 @@ class Denoising(torch.nn.Module):
         }
 
 
-class Translating(torch.nn.Module):
+class Translating(Around):
     """SeamlessM4T: translates what it hears and what it reads, into text."""
-
-    def __init__(self, model: torch.nn.Module) -> None:
-        super().__init__()
-        self.model: Any = model
-        self.config: Any = model.config
 
     def forward(
         self,

@@ -6,21 +6,18 @@ from typing import Any
 
 import torch
 
+from pytest_accelerate.zoo.around import Around
+
 _SOFT_MASK = -5e3
 """Above the -10000 that stand for minus infinity, and far below any score."""
 
 
-class Ordering(torch.nn.Module):
+class Ordering(Around):
     """A model of layouts, with minus infinity where it masks scores of the reading order.
 
     Its -10000 are ten thousand times as large as the scores, of which none could then be told from
     another.
     """
-
-    def __init__(self, model: torch.nn.Module) -> None:
-        super().__init__()
-        self.model = model
-        self.config: Any = model.config
 
     def forward(self, pixel_values: torch.Tensor) -> dict[str, Any]:
         """What the model finds on pages of (batch, 3, height, width)."""

@@ -11,14 +11,11 @@ from typing import Any
 
 import torch
 
+from pytest_accelerate.zoo.around import Around
 
-class Tracking(torch.nn.Module):
+
+class Tracking(Around):
     """Follows objects through a video; one is shown by points in the first frame, one by a mask."""
-
-    def __init__(self, model: torch.nn.Module) -> None:
-        super().__init__()
-        self.model = model
-        self.config: Any = model.config
 
     def forward(
         self,
@@ -41,13 +38,8 @@ class Tracking(torch.nn.Module):
         }
 
 
-class Finding(torch.nn.Module):
+class Finding(Around):
     """Finds in a video what a phrase names, and follows it."""
-
-    def __init__(self, model: torch.nn.Module) -> None:
-        super().__init__()
-        self.model = model
-        self.config: Any = model.config
 
     def forward(
         self,
@@ -70,13 +62,8 @@ class Finding(torch.nn.Module):
         return found
 
 
-class Forgetting(torch.nn.Module):
+class Forgetting(Around):
     """Omdet-turbo, which answers from what it made of words when it has seen them before."""
-
-    def __init__(self, model: torch.nn.Module) -> None:
-        super().__init__()
-        self.model = model
-        self.config: Any = model.config
 
     def forward(
         self,
