@@ -146,8 +146,9 @@ class _Tries:
         while True:
             try:
                 outcome, problem = yield from self._try()
-            except errors.CircuitOpen as error:
-                # Where an earlier try told more than "it is broken", that is the news.
+            except (errors.CircuitOpen, errors.DeadlineExceeded) as error:
+                # Where an earlier try told more than "it is broken" or "it is too late", as a sleep
+                # may last a little longer than it was to, that is the news.
                 raise self._told(last or error) from None
             except errors.ProviderError as error:
                 raise self._told(error) from None

@@ -416,6 +416,22 @@ def test_a_slot_that_comes_too_late() -> None:
     assert shared.slots.active == 0
 
 
+def test_a_sleep_that_lasts_too_long_tells_what_it_slept_for() -> None:
+    """Where the call's own time ends between two tries, the error of the last one is the news."""
+    shared = make_shared()
+    steps = exchange(make_call(deadline=60.0), shared)
+    next(steps)
+    steps.send(shared.slots.take())
+    assert isinstance(steps.send(Reply(500, httpx.Headers())), Sleep)
+    assert isinstance(shared.clock, FakeClock)
+    shared.clock.advance(60.0)
+    steps.send(None)
+    with pytest.raises(errors.ServerError) as caught:
+        steps.send(shared.slots.take())
+    assert caught.value.attempts == 1
+    assert shared.slots.active == 0
+
+
 def test_a_slot_of_a_client_that_was_closed() -> None:
     """Nothing is sent once the client is closed, even where a slot was granted just before."""
     shared = make_shared()
