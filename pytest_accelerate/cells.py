@@ -290,6 +290,22 @@ class Measures:
     """Those of them that move an output beyond the tolerance when noise is added to them."""
     unheard: tuple[str, ...] = ()
     """Those that no output can hear: how many, and by which rule."""
+    batch_size: int | None = None
+    """Rows of the batch that was compared with its rows alone."""
+    batch_relative_error: float | None = None
+    """The worst row's relative error against the same row in a batch of its own."""
+    generated_tokens: int | None = None
+    """Tokens that were generated greedily, a row."""
+    generation: str = ""
+    """How they were: with which cache, and through which path to the hardware."""
+    generated_tokens_per_second: float | None = None
+    """Tokens of all rows, once the prompt was read; as much of a hint as the latency."""
+    quantized_modules: int | None = None
+    """Modules whose weights were quantized; ``None`` at a precision that quantizes none."""
+    quantized_share: float | None = None
+    """Share of the model's weights that were, of 1."""
+    quantization: str = ""
+    """What quantized them, and how: ``nncf int8_asym, weights alone``."""
     model_class: str = ""
     weights: str = ""
     implementation_type: str = ""
@@ -399,6 +415,8 @@ class CellSettings:
     """Compute threads of the cell's process."""
     stages: tuple[str, ...] = EXTRA_STAGES
     """The optional stages to run, of :data:`OPTIONAL_STAGES`."""
+    batch_size: int = 4
+    """Rows of the larger batch in stage ``batch``."""
     alone: bool = True
     """Whether no other cell runs at the same time on this machine: then a latency is no hint."""
     visible_cuda_devices: str | None = None
