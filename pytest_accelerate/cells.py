@@ -10,8 +10,8 @@ import dataclasses
 import functools
 import json
 import shlex
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any, ClassVar, TypeAlias
 
@@ -23,6 +23,7 @@ __all__ = [
     "LIVE_STAGES",
     "MODEL_STAGES",
     "MODES",
+    "ONLY_TESTS",
     "OPTIONAL_STAGES",
     "PRECISIONS",
     "PROVIDER_STAGES",
@@ -38,6 +39,8 @@ __all__ = [
     "Stage",
     "StageResult",
     "Verdict",
+    "cell_from_json",
+    "with_tests",
 ]
 
 SCHEMA = 1
@@ -235,13 +238,30 @@ Cell: TypeAlias = ModelCell | ProviderCell
 class StageResult:
     """The outcome of one stage of one cell."""
 
-    stage: Stage
+    stage: str
+    """A :class:`Stage`, or the name of a test of people's own."""
     verdict: Verdict
     seconds: float = 0.0
     reason: str = ""
     """One line for people; empty when the verdict says it all."""
     traceback: str = ""
     """Paths relative to site-packages or the project; empty unless something was raised."""
+
+    def to_json(self) -> dict[str, Any]:
+        """An element of ``stages`` in a result line."""
+        return _without_defaults(self, keep=("stage", "verdict", "seconds"))
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> StageResult:
+        """Read what :meth:`to_json` wrote.
+
+        Raises:
+            KeyError, ValueError, TypeError: if ``data`` is not such a record.
+        """
+        fields = {**_known(cls, data), "verdict": Verdict(data["verdict"])}
+        if data["stage"] in frozenset(Stage):
+            fields["stage"] = Stage(data["stage"])
+        return cls(**fields)
 
 
 @dataclass(frozen=True)
@@ -364,10 +384,7 @@ class Result:
             **dataclasses.asdict(self.cell),
             "verdict": str(self.verdict),
             "reason": self.reason,
-            "stages": [
-                _without_defaults(stage, keep=("stage", "verdict", "seconds"))
-                for stage in self.stages
-            ],
+            "stages": [stage.to_json() for stage in self.stages],
             "measures": _without_defaults(self.measures),
         }
 
@@ -379,25 +396,34 @@ class Result:
             KeyError, ValueError, TypeError: if ``data`` is not such a record.
         """
         return cls(
-            cell=_cell(data),
+            cell=cell_from_json(data),
             verdict=Verdict(data["verdict"]),
             reason=data.get("reason", ""),
-            stages=tuple(
-                StageResult(
-                    **{
-                        **_known(StageResult, stage),
-                        "stage": Stage(stage["stage"]),
-                        "verdict": Verdict(stage["verdict"]),
-                    }
-                )
-                for stage in data.get("stages", ())
-            ),
+            stages=tuple(StageResult.from_json(stage) for stage in data.get("stages", ())),
             measures=_measures(data.get("measures", {})),
         )
 
     def dumps(self) -> str:
         """One line of JSON without NaN, for transport between processes."""
         return json.dumps(self.to_json(), ensure_ascii=False, allow_nan=False)
+
+
+ONLY_TESTS = "not verified: only tests of your own have run on it"
+"""The reason of a cell that is known by such tests alone."""
+
+
+def with_tests(result: Result, tests: Iterable[StageResult]) -> Result:
+    """``result`` with tests of people's own as further stages.
+
+    One that fails makes of a pass a ``partial``; where nothing else was run, the cell stays
+    ``not-run``, whatever they say.
+    """
+    tests = tuple(tests)
+    failed = next((test for test in tests if test.verdict not in GREEN), None)
+    verdict, reason = result.verdict, result.reason
+    if failed is not None and verdict is Verdict.PASS:
+        verdict, reason = Verdict.PARTIAL, f"{failed.stage}: {failed.reason}"
+    return replace(result, stages=(*result.stages, *tests), verdict=verdict, reason=reason)
 
 
 @dataclass(frozen=True)
@@ -427,7 +453,12 @@ class CellSettings:
     """Importable modules with ``RECIPES``, added from outside."""
 
 
-def _cell(data: Mapping[str, Any]) -> Cell:
+def cell_from_json(data: Mapping[str, Any]) -> Cell:
+    """The cell that a result line is about, by its fields.
+
+    Raises:
+        KeyError, ValueError: if they are not those of a cell.
+    """
     if "provider" not in data:
         return ModelCell(data["model_type"], data["hardware"], data["precision"])
     if data["mode"] not in MODES:

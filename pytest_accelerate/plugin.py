@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -30,7 +30,7 @@ from pytest_accelerate.provider_fixtures import (
     provider_mock,
 )
 from pytest_accelerate.session import SESSION, AccelerateSession, session_of
-from pytest_accelerate.vocabulary import PROPERTY
+from pytest_accelerate.vocabulary import OWN_TEST, PROPERTY
 
 if TYPE_CHECKING:
     from pytest_accelerate.recording import Recorder
@@ -57,6 +57,10 @@ MARKERS = (
     "hardware(*names): run the test on this hardware alone",
     "providers(*names): run the test for these API providers alone",
 )
+
+
+OVER_CELLS = frozenset({"_accelerate_cell", "_accelerate_lent"})
+"""The fixtures behind ``endpoint`` and ``provider``."""
 
 
 def pytest_addhooks(pluginmanager: pytest.PytestPluginManager) -> None:
@@ -95,6 +99,19 @@ def pytest_generate_tests(metafunc: pytest.Metafunc) -> None:
         parametrize(metafunc)
     except AccelerateError as error:
         raise pytest.UsageError(str(error)) from error
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Let a test over ``endpoint`` or ``provider`` say what it means for its cells."""
+    report = yield
+    if not OVER_CELLS.isdisjoint(getattr(item, "fixturenames", ())):
+        from pytest_accelerate import own_tests
+
+        own_tests.attach(item, report)
+    return report
 
 
 def pytest_collection_finish(session: pytest.Session) -> None:
@@ -143,8 +160,9 @@ class _Controller:
             self._session.retire_worker(node.gateway.id)
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Write the result that a report carries."""
-        if report.when != "call" or PROPERTY not in dict(report.user_properties):
+        """Write what a report says of cells."""
+        told = {name for name, _ in report.user_properties}
+        if not (OWN_TEST in told or (report.when == "call" and PROPERTY in told)):
             return
         if self._recorder is None:
             from pytest_accelerate.recording import Recorder

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from pytest_accelerate.cells import Result
+from pytest_accelerate.cells import Cell, ModelCell, ProviderCell, Result
 from pytest_accelerate.envelope import Envelope
+from pytest_accelerate.options import is_used
+from pytest_accelerate.own_tests import OwnTest
 from pytest_accelerate.session import AccelerateSession
-from pytest_accelerate.vocabulary import PROPERTY
+from pytest_accelerate.vocabulary import OWN_TEST, PROPERTY
 
 if TYPE_CHECKING:
     from pytest_accelerate.matrix.store import Run, RunWriter
@@ -26,8 +29,10 @@ class Recorder:
         self._writer: RunWriter | None = None
         self._started = started
         self._results: list[Result] = []
+        self._tests: list[OwnTest] = []
         self._planned = 0
-        self._models = 0
+        self._about: set[type[Cell]] = set()
+        """The kinds of cells that the run is about."""
         self._summary: list[str] = []
 
     def take(self, report: pytest.TestReport) -> None:
@@ -35,13 +40,28 @@ class Recorder:
         for name, value in report.user_properties:
             if name == PROPERTY:
                 self._record(Envelope.loads(str(value)))
+            elif name == OWN_TEST:
+                self._record_test(OwnTest.loads(str(value)))
 
     def _record(self, envelope: Envelope) -> None:
         self._planned = max(self._planned, envelope.planned)
-        self._models = max(self._models, envelope.models)
+        if envelope.models:
+            self._about.add(ModelCell)
+        if envelope.planned > envelope.models:
+            self._about.add(ProviderCell)
         self._results.append(envelope.result)
         if not envelope.replayed:
             self._open().write(envelope.result)
+
+    def _record_test(self, test: OwnTest) -> None:
+        """Keep what a test of people's own says, where the run asks for a matrix at all."""
+        if not (self._results or is_used(self._session.config)):
+            return
+        self._planned = max(self._planned, test.planned)
+        self._about |= {type(cell) for cell in test.cells}
+        self._tests.append(test)
+        for cell in test.cells:
+            self._open().write_test(cell, test.stage)
 
     def _open(self) -> RunWriter:
         from pytest_accelerate.matrix.store import RunWriter
@@ -49,13 +69,18 @@ class Recorder:
         if self._writer is None:
             options = self._session.options
             # The plan looks for hardware, which a run of providers alone does not need.
-            resumed = self._session.plan.resumed if options.resume and self._models else None
+            has_models = ModelCell in self._about
+            resumed = self._session.plan.resumed if options.resume and has_models else None
             if resumed is not None:
                 self._writer = RunWriter.resume(Path(resumed))
             else:
-                run = describe_run(self._session, self._planned, self._models)
+                run = describe_run(self._session, self._planned, self._about)
                 self._writer = RunWriter(options.matrix_dir / "results", run)
         return self._writer
+
+    @property
+    def _has_news(self) -> bool:
+        return bool(self._results or self._tests)
 
     @property
     def partial(self) -> bool:
@@ -64,7 +89,7 @@ class Recorder:
 
     def finish(self) -> None:
         """Close the run, update the expectations if asked to, and write page and badges."""
-        if not self._results:
+        if not self._has_news:
             return
         writer = self._open()
         writer.end(partial=self.partial, seconds=time.monotonic() - self._started)
@@ -87,30 +112,36 @@ class Recorder:
 
     def summarize(self, reporter: pytest.TerminalReporter) -> None:
         """Print the run's summary."""
-        if not self._results:
+        if not self._has_news:
             return
         reporter.section("pytest-accelerate")
         for line in self._summary:
             reporter.line(line)
-        missing = self._session.plan.missing if self._models else {}
+        if self._tests:
+            reporter.line(f"own tests: {_counted(self._tests)}, shown as stages of their cells")
+        missing = self._session.plan.missing if ModelCell in self._about else {}
         for name, reason in missing.items():
             reporter.line(f"not run: hardware {name}: {reason}")
 
 
-def describe_run(session: AccelerateSession, planned: int, models: int | None = None) -> Run:
+def _counted(tests: Sequence[OwnTest]) -> str:
+    counts = Counter(test.stage.verdict for test in tests)
+    return ", ".join(f"{count} {verdict}" for verdict, count in sorted(counts.items()))
+
+
+def describe_run(
+    session: AccelerateSession, planned: int, about: Collection[type[Cell]] = (ModelCell,)
+) -> Run:
     """The run's own record: its environment, and the options that shape verdicts.
 
     Args:
         session: this process's part of the run.
         planned: cells that the run collected.
-        models: how many of them are of models, by default all; without any, no hardware is looked
-            for.
+        about: the kinds of cells that it is about; without models no hardware is looked for.
     """
     from pytest_accelerate import environment
     from pytest_accelerate.matrix import store
 
-    models = planned if models is None else models
-    has_models, has_providers = models > 0 or planned == 0, planned > models
     options = session.options
     asked: dict[str, Any] = {
         # A file of names is told by its name alone: its folder is this machine's business.
@@ -122,7 +153,7 @@ def describe_run(session: AccelerateSession, planned: int, models: int | None = 
         "cell_timeout": options.cell_timeout,
         "cell_memory": options.cell_memory,
     }
-    if has_models:
+    if ModelCell in about:
         asked["hardware"] = list(session.plan.hardware)
     if options.providers:
         asked["providers"] = list(options.providers)
@@ -130,8 +161,8 @@ def describe_run(session: AccelerateSession, planned: int, models: int | None = 
         environment=environment.collect(),
         options=asked,
         collected=planned,
-        listed=[kind.name for kind in session.model_types] if has_models else (),
-        operations=list(_operations()) if has_providers else (),
+        listed=[kind.name for kind in session.model_types] if ModelCell in about else (),
+        operations=list(_operations()) if ProviderCell in about else (),
     )
 
 

@@ -14,3 +14,6 @@ WEIGHTS: tuple[str, ...] = ("tiny", "published", "pretrained")
 
 PROPERTY = "accelerate_result"
 """Name of the report's user property that carries a result to the controller."""
+
+OWN_TEST = "accelerate_test"
+"""Name of the one that carries what a test of people's own says of its cells."""

@@ -10,12 +10,15 @@ from pathlib import Path
 
 from pytest_accelerate.cells import (
     MODES,
+    ONLY_TESTS,
     PRECISIONS,
     Cell,
     ModelCell,
     ProviderCell,
     Result,
+    StageResult,
     Verdict,
+    with_tests,
 )
 from pytest_accelerate.matrix.store import Run, RunRecord, read_run, run_files
 
@@ -71,6 +74,16 @@ class Entry:
 
 
 @dataclass(frozen=True)
+class TestEntry:
+    """What a test of people's own says of a cell, and the run that it is from."""
+
+    __test__ = False  # not one of pytest's
+
+    test: StageResult
+    run: Run
+
+
+@dataclass(frozen=True)
 class Tally:
     """How many cells have which verdict."""
 
@@ -104,13 +117,24 @@ class Tally:
 class Matrix:
     """The newest result of every cell."""
 
-    entries: Mapping[Cell, Entry] = field(default_factory=dict)
+    verified: Mapping[Cell, Entry] = field(default_factory=dict)
+    """The results of cells, sorted by cell, without what tests of people's own say of them."""
     newest: Run | None = None
     """The run that started last."""
     lister: Run | None = None
     """The run that started last of those that told which model types there are."""
     operations_lister: Run | None = None
     """The run that started last of those that told which operations providers have."""
+    tests: Mapping[Cell, Mapping[str, TestEntry]] = field(default_factory=dict)
+    """What tests of people's own say of cells, by the test's name."""
+
+    @cached_property
+    def entries(self) -> Mapping[Cell, Entry]:
+        """All cells, sorted, each with the tests of people's own as its last stages."""
+        if not self.tests:
+            return self.verified
+        cells = sorted({*self.verified, *self.tests})
+        return {cell: _with_tests(cell, self.verified.get(cell), self.tests) for cell in cells}
 
     @cached_property
     def models(self) -> Mapping[ModelCell, Entry]:
@@ -204,8 +228,9 @@ def merge(records: Iterable[RunRecord], base: Matrix | None = None) -> Matrix:
     Merging a run twice changes nothing.
     """
     base = base or Matrix()
-    entries, newest = dict(base.entries), base.newest
+    entries, newest = dict(base.verified), base.newest
     lister, operations_lister = base.lister, base.operations_lister
+    tests = dict(base.tests)
     for record in records:
         run = record.run
         newest = _later(newest, run)
@@ -217,8 +242,10 @@ def merge(records: Iterable[RunRecord], base: Matrix | None = None) -> Matrix:
             entry = Entry(result, run)
             if cell not in entries or _replaces(entry, entries[cell]):
                 entries[cell] = entry
+        for cell, named in record.tests.items():
+            tests[cell] = _newest_tests(tests.get(cell, {}), named, run)
     ordered = {cell: entries[cell] for cell in sorted(entries)}
-    return Matrix(ordered, newest, lister, operations_lister)
+    return Matrix(ordered, newest, lister, operations_lister, tests)
 
 
 def merge_folder(results_dir: Path) -> Matrix:
@@ -228,6 +255,35 @@ def merge_folder(results_dir: Path) -> Matrix:
         MalformedFile: one of them is not what it must be, or of an unknown schema.
     """
     return merge(map(read_run, run_files(results_dir)))
+
+
+def _with_tests(
+    cell: Cell, entry: Entry | None, tests: Mapping[Cell, Mapping[str, TestEntry]]
+) -> Entry:
+    named = tests.get(cell)
+    if not named:
+        assert entry is not None, "a cell without a result has tests"
+        return entry
+    newest = max(named.values(), key=lambda each: each.run.order)
+    entry = entry or Entry(Result(cell, Verdict.NOT_RUN, reason=ONLY_TESTS), newest.run)
+    stages = [named[name].test for name in sorted(named)]
+    return Entry(with_tests(entry.result, stages), entry.run)
+
+
+def _newest_tests(
+    old: Mapping[str, TestEntry], new: Mapping[str, StageResult], run: Run
+) -> Mapping[str, TestEntry]:
+    """Of each test what its newest run says: one that a run did not select has not vanished."""
+    merged = dict(old)
+    for name, test in new.items():
+        entry, known = TestEntry(test, run), merged.get(name)
+        if known is None or _rank_of_test(entry) > _rank_of_test(known):
+            merged[name] = entry
+    return merged
+
+
+def _rank_of_test(entry: TestEntry) -> tuple[tuple[str, str], str]:
+    return entry.run.order, str(entry.test)
 
 
 def _later(one: Run | None, other: Run) -> Run:

@@ -1,8 +1,9 @@
 """The results of runs on disk: one JSONL file a run, written cell by cell.
 
 A file ``results/<run>.jsonl`` holds a line of kind ``run`` (environment, options), then one line a
-cell, and a line of kind ``end`` for every session of the run that came to its end. Every line has
-``schema`` and ``run``. A run that was killed has no such line, and loses nothing it had finished.
+cell, one of kind ``test`` for what a test of people's own says of a cell, and one of kind ``end``
+for every session of the run that came to its end. Every line has ``schema`` and ``run``. A run that
+was killed has no line of its end, and loses nothing it had finished.
 """
 
 from __future__ import annotations
@@ -12,16 +13,16 @@ import re
 import secrets
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from pytest_accelerate.cells import SCHEMA, Cell, Result, Verdict
+from pytest_accelerate.cells import SCHEMA, Cell, Result, StageResult, Verdict
 from pytest_accelerate.environment import Environment
 from pytest_accelerate.errors import MalformedFile, UnwritableMatrix
 from pytest_accelerate.matrix.files import check_writable, write_whole
-from pytest_accelerate.matrix.wire import read_result
+from pytest_accelerate.matrix.wire import read_result, read_test
 
 __all__ = [
     "Resumable",
@@ -133,6 +134,8 @@ class RunRecord:
     """True when not everything that was collected was run: killed, ``-x``, Ctrl-C."""
     seconds: float | None = None
     """Wall time of the sessions that came to their end, added up; ``None`` when none did."""
+    tests: Mapping[Cell, Mapping[str, StageResult]] = field(default_factory=dict)
+    """What tests of people's own say of cells, by the test's name."""
 
 
 class RunWriter:
@@ -165,6 +168,15 @@ class RunWriter:
             UnwritableMatrix: the file system refuses, as when the disk is full.
         """
         self._append({"schema": SCHEMA, "run": self.run.id, **result.to_json()})
+
+    def write_test(self, cell: Cell, test: StageResult) -> None:
+        """Append what a test of people's own says of a cell.
+
+        Raises:
+            UnwritableMatrix: the file system refuses.
+        """
+        about = {"schema": SCHEMA, "kind": "test", "run": self.run.id, **asdict(cell)}
+        self._append({**about, "test": test.to_json()})
 
     def end(self, *, partial: bool, seconds: float) -> None:
         """Say that this session of the run is over; nothing is written if the run has no result.
@@ -280,6 +292,7 @@ def read_run(path: Path) -> RunRecord:
     """
     run = read_header(path)
     results: dict[Cell, Result] = {}
+    tests: dict[Cell, dict[str, StageResult]] = {}
     ended, partial, seconds = False, True, None
     for number, line in _lines(path):
         if number == 1:
@@ -292,13 +305,16 @@ def read_run(path: Path) -> RunRecord:
             if line.get("kind") == "end":
                 ended, partial = True, bool(line["partial"])
                 seconds = (seconds or 0.0) + float(line["seconds"])
+            elif line.get("kind") == "test":
+                cell, test = read_test(line)
+                tests.setdefault(cell, {})[test.stage] = test
             else:
                 result = read_result(line)
                 results[result.cell] = result
                 ended = False  # resumed since
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise MalformedFile(path, number, f"expected a result, {_explain(error)}") from error
-    return RunRecord(run, results, ended, partial or not ended, seconds)
+    return RunRecord(run, results, ended, partial or not ended, seconds, tests)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -7,7 +7,15 @@ import math
 from collections.abc import Mapping
 from typing import Any
 
-from pytest_accelerate.cells import Measures, ModelCell, ProviderCell, Result, StageResult
+from pytest_accelerate.cells import (
+    Cell,
+    Measures,
+    ModelCell,
+    ProviderCell,
+    Result,
+    StageResult,
+    cell_from_json,
+)
 
 _LARGEST = 2**63
 _NUMBER = (int, float)
@@ -46,6 +54,19 @@ def read_result(line: Mapping[str, Any]) -> Result:
         for name, kinds in _CHECKED[type(record)]:
             _check(name, getattr(record, name), kinds)
     return result
+
+
+def read_test(line: Mapping[str, Any]) -> tuple[Cell, StageResult]:
+    """Read what a test of people's own says of a cell, in a line of a results file.
+
+    Raises:
+        KeyError, ValueError, TypeError, AttributeError: if ``line`` is not such a line.
+    """
+    cell, test = cell_from_json(line), StageResult.from_json(line["test"])
+    for record in (cell, test):
+        for name, kinds in _CHECKED[type(record)]:
+            _check(name, getattr(record, name), kinds)
+    return cell, test
 
 
 def _check(name: str, value: Any, kinds: tuple[type, ...]) -> None:
