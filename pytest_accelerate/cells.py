@@ -337,6 +337,9 @@ class Measures:
     """Wall time from the request to the answer, everything included."""
     library_seconds: float | None = None
     """The part of ``cell_seconds`` spent in torch, transformers, OpenVINO: the stages."""
+    unsteady: str = ""
+    """What the cell came to at first, where it had passed before, failed, and was run once more:
+    ``error: ...``; empty for a cell that was steady, or not run again."""
     server: str = ""
     """The real servers that answered a provider's cell, with their versions: ``moto 5.2.5``."""
     effect: str = ""

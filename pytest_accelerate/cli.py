@@ -7,17 +7,33 @@ import sys
 from collections.abc import Sequence
 from importlib import metadata
 
-from pytest_accelerate.commands import credentials, diff, discover, doctor, init, render, servers
+from pytest_accelerate.commands import (
+    badges,
+    credentials,
+    diff,
+    discover,
+    doctor,
+    export,
+    init,
+    merge,
+    render,
+    servers,
+    summary,
+)
 from pytest_accelerate.errors import AccelerateError
 
 COMMANDS = {
     "render": render,
+    "merge": merge,
+    "diff": diff,
+    "summary": summary,
+    "badges": badges,
+    "export": export,
     "discover": discover,
     "doctor": doctor,
     "credentials": credentials,
     "servers": servers,
     "init": init,
-    "diff": diff,
 }
 BAD_INPUT = 2
 

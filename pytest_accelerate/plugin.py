@@ -159,16 +159,19 @@ class _Controller:
         if options.is_used(self._session.config):
             self._session.retire_worker(node.gateway.id)
 
+    @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Write what a report says of cells."""
-        told = {name for name, _ in report.user_properties}
-        if not (OWN_TEST in told or (report.when == "call" and PROPERTY in told)):
+        """Write what a report says of cells, and take it off: a JUnit report has its own words."""
+        told = {name for name, _ in report.user_properties} & {OWN_TEST, PROPERTY}
+        if not told:
             return
-        if self._recorder is None:
-            from pytest_accelerate.recording import Recorder
+        if OWN_TEST in told or report.when == "call":  # the teardown's report repeats a result
+            if self._recorder is None:
+                from pytest_accelerate.recording import Recorder
 
-            self._recorder = Recorder(self._session, self._started)
-        self._recorder.take(report)
+                self._recorder = Recorder(self._session, self._started)
+            self._recorder.take(report)
+        report.user_properties = [each for each in report.user_properties if each[0] not in told]
 
     @pytest.hookimpl(wrapper=True)
     def pytest_sessionfinish(self) -> Iterator[None]:

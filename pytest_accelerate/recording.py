@@ -36,7 +36,7 @@ class Recorder:
         self._summary: list[str] = []
 
     def take(self, report: pytest.TestReport) -> None:
-        """Write the result that a ``call`` report carries."""
+        """Write what a report carries."""
         for name, value in report.user_properties:
             if name == PROPERTY:
                 self._record(Envelope.loads(str(value)))

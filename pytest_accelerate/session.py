@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -16,7 +16,7 @@ from pytest_accelerate.options import Options, asks_for_models, asks_for_provide
 from pytest_accelerate.plan import CudaPool, Plan, make_plan
 
 if TYPE_CHECKING:
-    from pytest_accelerate.cells import Cell, CellSettings, ModelCell, Result
+    from pytest_accelerate.cells import Cell, CellSettings, ModelCell, Result, Verdict
     from pytest_accelerate.discovery import ModelType
     from pytest_accelerate.execution.base import Executor
     from pytest_accelerate.lending import Clients
@@ -252,6 +252,16 @@ class AccelerateSession:
         if not self.options.resume or self.plan.resumed is None:
             return {}
         return dict(read_run(Path(self.plan.resumed)).results)
+
+    @cached_property
+    def previous(self) -> Mapping[Cell, Verdict]:
+        """What cells came to in the last runs before, with the weights of this one.
+
+        Asked for a cell that fails alone, so that a run in which all pass reads no results.
+        """
+        from pytest_accelerate.matrix.store import last_verdicts
+
+        return last_verdicts(self.options.matrix_dir / "results", self.options.weights)
 
     @property
     def workers(self) -> int:

@@ -51,6 +51,18 @@ class Changes:
     not_compared: int = 0
     """Cells that one side alone ran, or that were run with other weights."""
 
+    def __add__(self, other: Changes) -> Changes:
+        """The changes of two comparisons of different cells."""
+        changes = {
+            kind: tuple(sorted(mine + theirs, key=lambda change: change.cell))
+            for (kind, mine), (_, theirs) in zip(self.kinds(), other.kinds(), strict=True)
+        }
+        return Changes(
+            **changes,
+            unchanged=self.unchanged + other.unchanged,
+            not_compared=self.not_compared + other.not_compared,
+        )
+
     def __bool__(self) -> bool:
         return any(changes for _, changes in self.kinds())
 

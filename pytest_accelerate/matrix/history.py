@@ -1,14 +1,20 @@
-"""The newest run, all that was known before it, and what it changed."""
+"""The newest runs, all that was known before them, and what they changed.
+
+A run is about models, about providers, or about both; often one comes after the other. What
+changed is told of the newest run about each: one of providers hides no regression of models.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from pytest_accelerate.errors import UsageError
 from pytest_accelerate.matrix.diff import Changes, compare
 from pytest_accelerate.matrix.merge import Matrix, merge
-from pytest_accelerate.matrix.store import RunRecord, newest, read_run, run_files
+from pytest_accelerate.matrix.store import RunRecord, read_header, read_run, run_files
 
 
 @dataclass(frozen=True)
@@ -17,23 +23,33 @@ class History:
 
     newest: RunRecord | None
     """``None`` where there is no run."""
+    other: RunRecord | None
+    """The newest run about the half of the matrix that :attr:`newest` is not about."""
     before: Matrix
     """The results of all other runs, merged."""
 
     @cached_property
     def matrix(self) -> Matrix:
         """All runs, merged."""
-        return merge([self.newest] if self.newest else [], self.before)
+        return merge(self._last, self.before)
+
+    @property
+    def _last(self) -> list[RunRecord]:
+        return [record for record in (self.newest, self.other) if record is not None]
 
     @cached_property
     def changes(self) -> Changes | None:
-        """What the newest run changed: each of its cells against the newest result before it.
+        """What the newest runs changed: each of their cells against the newest result before.
 
-        ``None`` where there is nothing before it.
+        ``None`` where there is nothing before them.
         """
-        if self.newest is None or self.before.newest is None:
+        if self.before.newest is None:
             return None
-        return compare(self.before, merge([self.newest]))
+        found = Changes()
+        for record in self._last:
+            about = record.about
+            found += compare(self.before.only(about), merge([record]).only(about))
+        return found
 
     @property
     def since(self) -> str:
@@ -43,7 +59,7 @@ class History:
 
 
 def read_history(results_dir: Path, last: Path | None = None) -> History:
-    """Read all runs of a folder.
+    """Read all runs of a folder, one in memory at a time.
 
     Args:
         results_dir: the folder; none or an empty one has an empty history.
@@ -52,6 +68,38 @@ def read_history(results_dir: Path, last: Path | None = None) -> History:
     Raises:
         MalformedFile: a results file is not what it must be, or of an unknown schema.
     """
-    last = last or newest(results_dir)
-    others = (path for path in run_files(results_dir) if path != last)
-    return History(read_run(last) if last else None, merge(map(read_run, others)))
+    files = sorted(run_files(results_dir), key=lambda path: read_header(path).order, reverse=True)
+    last = last or next(iter(files), None)
+    if last is None:
+        return History(None, None, Matrix())
+    newest = read_run(last)
+    other: list[RunRecord] = []
+
+    def others() -> Iterator[RunRecord]:
+        for path in files:
+            if path == last:
+                continue
+            record = read_run(path)
+            if not other and record.about - newest.about:
+                other.append(record)
+            else:
+                yield record
+
+    before = merge(others())
+    return History(newest, next(iter(other), None), before)
+
+
+def read_results(matrix_dir: Path) -> History:
+    """The history of a matrix folder that has results.
+
+    Raises:
+        UsageError: it has none.
+        MalformedFile: a results file is not what it must be, or of an unknown schema.
+    """
+    results = matrix_dir / "results"
+    if not run_files(results):
+        raise UsageError(
+            f"no results in {results}: run pytest with --hardware first, or name the folder "
+            "with --matrix-dir"
+        )
+    return read_history(results)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -135,6 +135,14 @@ class Matrix:
             return self.verified
         cells = sorted({*self.verified, *self.tests})
         return {cell: _with_tests(cell, self.verified.get(cell), self.tests) for cell in cells}
+
+    def only(self, kinds: frozenset[type[Cell]]) -> Matrix:
+        """The cells of these kinds alone."""
+        return replace(
+            self,
+            verified={cell: each for cell, each in self.verified.items() if type(cell) in kinds},
+            tests={cell: each for cell, each in self.tests.items() if type(cell) in kinds},
+        )
 
     @cached_property
     def models(self) -> Mapping[ModelCell, Entry]:

@@ -31,6 +31,7 @@ __all__ = [
     "RunWriter",
     "check_writable",
     "find_resumable",
+    "last_verdicts",
     "newest",
     "read_header",
     "read_run",
@@ -136,6 +137,11 @@ class RunRecord:
     """Wall time of the sessions that came to their end, added up; ``None`` when none did."""
     tests: Mapping[Cell, Mapping[str, StageResult]] = field(default_factory=dict)
     """What tests of people's own say of cells, by the test's name."""
+
+    @property
+    def about(self) -> frozenset[type[Cell]]:
+        """The kinds of cells that it has something to say of."""
+        return frozenset(type(cell) for cell in (*self.results, *self.tests))
 
 
 class RunWriter:
@@ -266,6 +272,24 @@ def find_resumable(results_dir: Path, run: Run) -> Resumable | None:
 def newest(results_dir: Path) -> Path | None:
     """The file of the run that started last, or ``None`` when there is none."""
     return max(run_files(results_dir), key=lambda path: read_header(path).order, default=None)
+
+
+def last_verdicts(results_dir: Path, weights: str, runs: int = 10) -> dict[Cell, Verdict]:
+    """What cells came to when they were last run, in so many of the newest runs.
+
+    A file that cannot be read is passed over: who merges it is told.
+    """
+    known: dict[Cell, Verdict] = {}
+    for path in run_files(results_dir)[-runs:]:
+        with suppress(MalformedFile):
+            record = read_run(path)
+            if record.run.options.get("weights", weights) == weights:
+                known |= {
+                    cell: result.verdict
+                    for cell, result in record.results.items()
+                    if result.verdict is not Verdict.NOT_RUN
+                }
+    return known
 
 
 def run_files(results_dir: Path) -> tuple[Path, ...]:

@@ -37,22 +37,29 @@ def summarise(history: History, page: Path | None = None) -> list[str]:
     return lines
 
 
-def _counts(matrix: Matrix) -> Iterator[str]:
-    tallies = {column.name: matrix.tally(column) for column in matrix.columns}
+def tallies(matrix: Matrix) -> dict[str, Tally]:
+    """The totals of all columns by name: of each hardware, and of each provider and mode."""
+    found = {column.name: matrix.tally(column) for column in matrix.columns}
     for provider in matrix.providers:
         for mode in matrix.modes:
             tally = matrix.tally_apis(mode, provider)
             if tally.total:
-                tallies[f"{one_line(provider, 60)}-{mode}"] = tally
-    verdicts = [v for v in Verdict if any(tally.verdicts.get(v) for tally in tallies.values())]
-    width = max([len("column"), *map(len, tallies)])
+                found[f"{one_line(provider, 60)}-{mode}"] = tally
+    return found
+
+
+def _counts(matrix: Matrix) -> Iterator[str]:
+    rows = tallies(matrix)
+    verdicts = [v for v in Verdict if any(tally.verdicts.get(v) for tally in rows.values())]
+    width = max([len("column"), *map(len, rows)])
     yield "  ".join([f"{'column':{width}}", *verdicts, "share"])
-    for name, tally in tallies.items():
+    for name, tally in rows.items():
         counts = (f"{tally.verdicts.get(v, 0):>{len(v)}}" for v in verdicts)
-        yield "  ".join([f"{name:{width}}", *counts, _share(tally)])
+        yield "  ".join([f"{name:{width}}", *counts, share(tally)])
 
 
-def _share(tally: Tally) -> str:
+def share(tally: Tally) -> str:
+    """How many of the cells that count pass: ``94.0 % of 750 tested``."""
     if tally.percent is None:
         return "-"
     return f"{tally.percent} % of {tally.counted} tested"

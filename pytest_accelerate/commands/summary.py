@@ -1,0 +1,28 @@
+"""``summary``: what the newest run says, as text, or as Markdown for a CI job."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def configure(parser: argparse.ArgumentParser) -> None:
+    """Add the command's arguments."""
+    parser.add_argument(
+        "--matrix-dir", type=Path, default=Path("matrix"), help="default: %(default)s"
+    )
+    parser.add_argument(
+        "--markdown", action="store_true", help='for a CI job: ... >> "$GITHUB_STEP_SUMMARY"'
+    )
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print it."""
+    from pytest_accelerate.matrix.history import read_results
+    from pytest_accelerate.matrix.job_summary import markdown
+    from pytest_accelerate.matrix.summary import summarise
+
+    history = read_results(args.matrix_dir)
+    page = args.matrix_dir / "index.html"
+    print(markdown(history) if args.markdown else "\n".join(summarise(history, page)))
+    return 0

@@ -1,0 +1,128 @@
+"""``merge``: runs of other machines and parts come together, always to the same."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from matrix_builders import make_result, make_run
+
+from pytest_accelerate.cells import Verdict
+from pytest_accelerate.cli import main
+from pytest_accelerate.matrix.merge import merge_folder
+
+
+@pytest.fixture
+def machines(tmp_path: Path, write_run: Callable[..., Path]) -> tuple[Path, Path]:
+    """The matrix folders of two machines, a run each."""
+    folders = []
+    for day, hardware in ((1, "cpu"), (2, "openvino")):
+        path = write_run(make_run(day), make_result("bert", hardware=hardware))
+        folder = tmp_path / f"machine{day}" / "results"
+        folder.mkdir(parents=True)
+        shutil.move(path, folder)
+        folders.append(folder.parent)
+    return folders[0], folders[1]
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """All files below a folder."""
+    return {
+        str(path.relative_to(folder)): path.read_bytes()
+        for path in folder.rglob("*")
+        if path.is_file()
+    }
+
+
+def test_runs_of_two_machines_make_one_matrix(
+    machines: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """In whatever order, and twice, the folder, its page and its badges are the same."""
+    there, back, twice = (tmp_path / name for name in ("there", "back", "twice"))
+    first, second = map(str, machines)
+    assert main(["merge", first, second, "--matrix-dir", str(there)]) == 0
+    assert "new       20261101T080000Z-0001" in capsys.readouterr().out
+    assert main(["merge", f"{second}/results", first, "--matrix-dir", str(back)]) == 0
+    assert main(["merge", first, "--matrix-dir", str(twice)]) == 0
+    for _ in range(2):
+        assert main(["merge", first, second, str(there), "--matrix-dir", str(twice)]) == 0
+    assert "known     20261101T080000Z-0001" in capsys.readouterr().out
+    assert contents(there) == contents(back) == contents(twice)
+    columns = [column.name for column in merge_folder(there / "results").columns]
+    assert columns == ["cpu-fp32", "openvino-fp32"]
+
+
+def test_a_run_that_went_on_replaces_what_it_was(
+    machines: tuple[Path, Path], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of two files of one run the longer one stays, whichever comes first."""
+    (short,) = (machines[0] / "results").iterdir()
+    longer = tmp_path / "later" / short.name
+    longer.parent.mkdir()
+    line = short.read_text().splitlines()[1].replace('"bert"', '"vit"')
+    longer.write_text(f"{short.read_text()}{line}\n")
+    for index, order in enumerate(((short, longer), (longer, short))):
+        into = tmp_path / f"into{index}"
+        for path in order:
+            assert main(["merge", str(path), "--matrix-dir", str(into)]) == 0
+        assert merge_folder(into / "results").model_types == ("bert", "vit")
+    assert "continued 20261101T080000Z-0001" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("missing", "neither a results file nor a folder"),
+        ("empty", "has no results"),
+        ("unknown", "unknown.jsonl:1: expected results of schema 1"),
+        ("differs", "tell the run 20261101T080000Z-0001 differently"),
+    ],
+)
+def test_what_cannot_be_merged_changes_nothing(
+    name: str,
+    said: str,
+    machines: tuple[Path, Path],
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    """One line names the file, and no run comes in, not even a good one of the same call."""
+    (path,) = (machines[0] / "results").iterdir()
+    bad = tmp_path / name
+    if name == "empty":
+        bad.mkdir()
+    if name == "unknown":
+        bad = tmp_path / "unknown.jsonl"
+        bad.write_text(path.read_text().replace('"schema":1', '"schema":7'))
+    if name == "differs":
+        bad = tmp_path / "differs.jsonl"
+        bad.write_text(path.read_text().replace('"pass"', '"crash"'))
+    into = tmp_path / "into"
+    good = [str(machine) for machine in machines]
+    assert main(["merge", *good, str(bad), "--matrix-dir", str(into)]) == 2
+    error = capsys.readouterr().err
+    assert error.count("\n") == 1
+    if name != "unknown":
+        assert said in error
+    else:
+        assert "unknown.jsonl" in error
+        assert "schema 7" in error
+    assert not into.exists()
+
+
+def test_a_change_of_models_is_told_after_a_run_of_providers(
+    tmp_path: Path, write_run: Callable[..., Path]
+) -> None:
+    """The newest run of each half is compared with what was before it."""
+    from matrix_builders import make_api_result
+
+    from pytest_accelerate.matrix.history import read_history
+
+    write_run(make_run(1), make_result("bert"))
+    write_run(make_run(2), make_api_result())
+    write_run(make_run(3), make_result("bert", Verdict.CRASH))
+    write_run(make_run(4), make_api_result(verdict=Verdict.ERROR))
+    changes = read_history(tmp_path / "results").changes
+    assert changes is not None
+    assert [change.cell.id for change in changes.regressed] == ["bert-cpu-fp32", "openai-chat-mock"]
