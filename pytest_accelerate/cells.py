@@ -99,6 +99,9 @@ class Stage(StrEnum):
     CANCEL = "cancel"
 
 
+_STAGES: dict[str, Stage] = {str(stage): stage for stage in Stage}
+
+
 MODEL_STAGES: tuple[Stage, ...] = (
     Stage.CONSTRUCT,
     Stage.LOAD,
@@ -259,9 +262,8 @@ class StageResult:
             KeyError, ValueError, TypeError: if ``data`` is not such a record.
         """
         fields = {**_known(cls, data), "verdict": Verdict(data["verdict"])}
-        if data["stage"] in frozenset(Stage):
-            fields["stage"] = Stage(data["stage"])
-        return cls(**fields)
+        stage = data["stage"]
+        return cls(**{**fields, "stage": _STAGES.get(stage, stage)})
 
 
 @dataclass(frozen=True)
@@ -479,8 +481,13 @@ def _without_defaults(record: Any, keep: tuple[str, ...] = ()) -> dict[str, Any]
 
 
 def _known(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    names = {spec.name for spec in dataclasses.fields(kind)}
+    names = _names_of(kind)
     return {name: value for name, value in data.items() if name in names}
+
+
+@functools.cache
+def _names_of(kind: type[Any]) -> frozenset[str]:
+    return frozenset(spec.name for spec in dataclasses.fields(kind))
 
 
 def _measures(data: Mapping[str, Any]) -> Measures:

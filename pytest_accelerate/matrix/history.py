@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
+from pytest_accelerate.cells import Cell, Verdict
 from pytest_accelerate.errors import UsageError
 from pytest_accelerate.matrix.diff import Changes, compare
 from pytest_accelerate.matrix.merge import Matrix, merge
@@ -74,16 +75,19 @@ def read_history(results_dir: Path, last: Path | None = None) -> History:
         return History(None, None, Matrix())
     newest = read_run(last)
     other: list[RunRecord] = []
+    known: set[Cell] = set()
 
     def others() -> Iterator[RunRecord]:
         for path in files:
             if path == last:
                 continue
-            record = read_run(path)
+            record = read_run(path, known)
             if not other and record.about - newest.about:
                 other.append(record)
-            else:
-                yield record
+                continue
+            known.update(cell for cell, result in record.results.items()
+                         if result.verdict is not Verdict.NOT_RUN)  # fmt: skip
+            yield record
 
     before = merge(others())
     return History(newest, next(iter(other), None), before)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -13,6 +12,7 @@ from pytest_accelerate.cells import (
     ModelCell,
     ProviderCell,
     Result,
+    Stage,
     StageResult,
     cell_from_json,
 )
@@ -30,15 +30,15 @@ _KINDS: dict[str, tuple[type, ...]] = {
 """What a field annotated so may hold once it is read from JSON."""
 
 
-def _fields(record: type[Any]) -> tuple[tuple[str, tuple[type, ...]], ...]:
-    return tuple(
-        (spec.name, _KINDS[str(spec.type)])
+def _fields(record: type[Any]) -> dict[str, tuple[type, ...]]:
+    return {
+        spec.name: _KINDS[str(spec.type)]
         for spec in dataclasses.fields(record)
         if str(spec.type) in _KINDS
-    )
+    }
 
 
-_CHECKED: dict[type[Any], tuple[tuple[str, tuple[type, ...]], ...]] = {
+_CHECKED: dict[type[Any], dict[str, tuple[type, ...]]] = {
     record: _fields(record) for record in (ModelCell, ProviderCell, StageResult, Measures, Result)
 }
 
@@ -50,9 +50,11 @@ def read_result(line: Mapping[str, Any]) -> Result:
         KeyError, ValueError, TypeError, AttributeError: if ``line`` is not such a line.
     """
     result = Result.from_json(line)
-    for record in (result, result.cell, result.measures, *result.stages):
-        for name, kinds in _CHECKED[type(record)]:
-            _check(name, getattr(record, name), kinds)
+    _check(result, line)
+    _check(result.cell, line)
+    _check(result.measures, line.get("measures", {}))
+    for stage, raw in zip(result.stages, line.get("stages", ()), strict=True):
+        _check(stage, raw)
     return result
 
 
@@ -63,18 +65,26 @@ def read_test(line: Mapping[str, Any]) -> tuple[Cell, StageResult]:
         KeyError, ValueError, TypeError, AttributeError: if ``line`` is not such a line.
     """
     cell, test = cell_from_json(line), StageResult.from_json(line["test"])
-    for record in (cell, test):
-        for name, kinds in _CHECKED[type(record)]:
-            _check(name, getattr(record, name), kinds)
+    _check(cell, line)
+    _check(test, line["test"])
     return cell, test
 
 
-def _check(name: str, value: Any, kinds: tuple[type, ...]) -> None:
-    is_flag = isinstance(value, bool)  # and an int as well
-    if not isinstance(value, kinds) or (is_flag and bool not in kinds):
+def _check(record: Any, raw: Mapping[str, Any]) -> None:
+    """Check the fields that a line gives; the others have their defaults."""
+    fields = _CHECKED[type(record)]
+    for name in raw:
+        kinds = fields.get(name)
+        if kinds is not None:
+            _check_value(name, getattr(record, name), kinds)
+
+
+def _check_value(name: str, value: Any, kinds: tuple[type, ...]) -> None:
+    # The exact types, as JSON has no others (a bool is no int here); a known stage is a str as well.
+    if type(value) not in kinds and not (isinstance(value, Stage) and str in kinds):
         raise TypeError(f"{name} cannot be {value!r:.80}")
     if isinstance(value, tuple):
         for item in value:
-            _check(name, item, (str,))
-    elif isinstance(value, _NUMBER) and not (math.isfinite(value) and abs(value) < _LARGEST):
+            _check_value(name, item, (str,))
+    elif isinstance(value, _NUMBER) and not -_LARGEST < value < _LARGEST:  # nor NaN
         raise ValueError(f"{name} cannot be {value!r:.80}")

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from matrix_builders import make_result, make_run
+from matrix_builders import make_api_result, make_result, make_run
 
 from pytest_accelerate.cells import Verdict
 from pytest_accelerate.cli import main
+from pytest_accelerate.matrix.history import read_history
 from pytest_accelerate.matrix.merge import merge_folder
 
 
@@ -115,10 +116,6 @@ def test_a_change_of_models_is_told_after_a_run_of_providers(
     tmp_path: Path, write_run: Callable[..., Path]
 ) -> None:
     """The newest run of each half is compared with what was before it."""
-    from matrix_builders import make_api_result
-
-    from pytest_accelerate.matrix.history import read_history
-
     write_run(make_run(1), make_result("bert"))
     write_run(make_run(2), make_api_result())
     write_run(make_run(3), make_result("bert", Verdict.CRASH))
@@ -126,3 +123,22 @@ def test_a_change_of_models_is_told_after_a_run_of_providers(
     changes = read_history(tmp_path / "results").changes
     assert changes is not None
     assert [change.cell.id for change in changes.regressed] == ["bert-cpu-fp32", "openai-chat-mock"]
+
+
+def test_a_history_is_the_merge_of_all_its_runs(
+    tmp_path: Path, write_run: Callable[..., Path]
+) -> None:
+    """What newer runs supersede is not read, and nothing else is missed for it."""
+    write_run(make_run(1), make_result("bert", Verdict.CRASH), make_result("vit"))
+    write_run(make_run(2), make_result("bert"), make_result("gpt2", Verdict.NOT_RUN))
+    write_run(make_run(3), make_result("bert", Verdict.NOT_RUN), make_result("gpt2"))
+    write_run(make_run(4), make_result("vit", Verdict.ERROR), make_result("bert", hardware="cuda"))
+    results = tmp_path / "results"
+    assert read_history(results).matrix == merge_folder(results)
+    verdicts = {cell.id: each.result.verdict for cell, each in merge_folder(results).models.items()}
+    assert verdicts == {
+        "bert-cpu-fp32": Verdict.PASS,
+        "bert-cuda-fp32": Verdict.PASS,
+        "gpt2-cpu-fp32": Verdict.PASS,
+        "vit-cpu-fp32": Verdict.ERROR,
+    }
