@@ -40,6 +40,7 @@ __all__ = [
     "StageResult",
     "Verdict",
     "cell_from_json",
+    "cell_to_json",
     "with_tests",
 ]
 
@@ -150,11 +151,15 @@ class ModelCell(_Ordered):
     hardware: str
     """Where it runs: ``cpu``, ``cuda``, ``cuda:1``, ``openvino``, ``openvino:GPU``."""
     precision: str = "fp32"
+    edition: str = ""
+    """The release that its result is of, ``transformers 5.23.0``, where a matrix shows several side
+    by side; no part of a result line, whose run has all versions."""
 
     @property
     def id(self) -> str:
         """The parametrization id, ``bert-openvino-fp32``; :meth:`parse` reads it back."""
-        return f"{self.model_type}-{self.hardware}-{self.precision}"
+        edition = f" ({self.edition})" if self.edition else ""
+        return f"{self.model_type}-{self.hardware}-{self.precision}{edition}"
 
     def command(self, weights: str = "tiny") -> str:
         """The shell command that runs this cell alone."""
@@ -386,7 +391,7 @@ class Result:
     def to_json(self) -> dict[str, Any]:
         """The cell's part of a result line; the store adds ``schema`` and ``run``."""
         return {
-            **dataclasses.asdict(self.cell),
+            **cell_to_json(self.cell),
             "verdict": str(self.verdict),
             "reason": self.reason,
             "stages": [stage.to_json() for stage in self.stages],
@@ -456,6 +461,11 @@ class CellSettings:
     """(name, ``"package.module:Class"``) of hardware added from outside."""
     recipe_modules: tuple[str, ...] = ()
     """Importable modules with ``RECIPES``, added from outside."""
+
+
+def cell_to_json(cell: Cell) -> dict[str, str]:
+    """The fields of a result line that say which cell it is about."""
+    return {name: value for name, value in vars(cell).items() if name != "edition"}
 
 
 def cell_from_json(data: Mapping[str, Any]) -> Cell:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,7 +32,9 @@ class OwnTest:
 
     def dumps(self) -> str:
         """As the value of the user property :data:`~pytest_accelerate.vocabulary.OWN_TEST`."""
-        cells = [asdict(cell) for cell in self.cells]
+        from pytest_accelerate.cells import cell_to_json
+
+        cells = [cell_to_json(cell) for cell in self.cells]
         fields = {"cells": cells, "stage": self.stage.to_json(), "planned": self.planned}
         return json.dumps(fields, allow_nan=False)
 

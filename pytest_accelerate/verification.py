@@ -3,12 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import replace
 from typing import Generic, TypeVar
 
 import pytest
 
-from pytest_accelerate.cells import GREEN, Cell, ModelCell, ProviderCell, Result, Verdict
+from pytest_accelerate.cells import (
+    GREEN,
+    Cell,
+    ModelCell,
+    ProviderCell,
+    Result,
+    Verdict,
+    cell_to_json,
+)
 from pytest_accelerate.envelope import Envelope
 from pytest_accelerate.matrix.text import one_line
 from pytest_accelerate.session import AccelerateSession
@@ -128,8 +136,7 @@ def _for_people(result: Result) -> Iterator[tuple[str, object]]:
     yield "verdict", str(result.verdict)
     if result.reason:
         yield "reason", one_line(result.reason)
-    for name, value in asdict(result.cell).items():
-        yield name, value
+    yield from cell_to_json(result.cell).items()
     for name in ("max_relative_error", "latency_seconds", "unsteady"):
         value = getattr(result.measures, name)
         if value not in (None, ""):

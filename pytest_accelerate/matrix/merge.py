@@ -8,6 +8,8 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
+from packaging.version import InvalidVersion, Version
+
 from pytest_accelerate.cells import (
     MODES,
     ONLY_TESTS,
@@ -34,21 +36,33 @@ class Column:
 
     hardware: str
     precision: str
+    edition: str = ""
+    """The release that it is of, where the matrix shows several side by side."""
+
+    @classmethod
+    def of(cls, cell: ModelCell) -> Column:
+        """The column that a cell stands in."""
+        return cls(cell.hardware, cell.precision, cell.edition)
+
+    def cell(self, model_type: str) -> ModelCell:
+        """The cell of a model type in this column."""
+        return ModelCell(model_type, self.hardware, self.precision, self.edition)
 
     @property
     def name(self) -> str:
-        """Such as ``openvino-fp32``."""
-        return f"{self.hardware}-{self.precision}"
+        """Such as ``openvino-fp32``, or ``openvino-fp32-5.23.0`` of one of several releases."""
+        return "-".join([self.hardware, self.precision, *self.edition.split()[-1:]])
 
     @property
-    def order(self) -> tuple[int, str, int, str]:
-        """Sorts the columns: known hardware first, the widest precision first."""
+    def order(self) -> tuple[int, str, int, str, Version]:
+        """Sorts the columns: known hardware first, the widest precision first, releases by age."""
         kind = self.hardware.partition(":")[0]
         return (
             _rank(kind, _HARDWARE_ORDER),
             self.hardware,
             _rank(self.precision, PRECISIONS),
             self.precision,
+            _version(self.edition),
         )
 
 
@@ -174,7 +188,7 @@ class Matrix:
     @cached_property
     def columns(self) -> tuple[Column, ...]:
         """The columns of the models' table, in the order in which they are shown."""
-        columns = {Column(cell.hardware, cell.precision) for cell in self.models}
+        columns = {Column.of(cell) for cell in self.models}
         return tuple(sorted(columns, key=lambda column: column.order))
 
     @cached_property
@@ -210,8 +224,7 @@ class Matrix:
         return tally(
             entry.result
             for cell, entry in self.models.items()
-            if column is None
-            or (cell.hardware, cell.precision) == (column.hardware, column.precision)
+            if column is None or Column.of(cell) == column
         )
 
     def tally_apis(self, mode: str, provider: str | None = None) -> Tally:
@@ -308,6 +321,14 @@ def _replaces(entry: Entry, old: Entry) -> bool:
 
 def _precedence(entry: Entry) -> tuple[bool, tuple[str, str]]:
     return entry.result.verdict is not Verdict.NOT_RUN, entry.run.order
+
+
+def _version(edition: str) -> Version:
+    """That of ``transformers 5.23.0``; the lowest of what is no version."""
+    try:
+        return Version(edition.split()[-1])
+    except (IndexError, InvalidVersion):
+        return Version("0")
 
 
 def _rank(name: str, names: tuple[str, ...]) -> int:

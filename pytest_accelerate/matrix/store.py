@@ -13,12 +13,20 @@ import re
 import secrets
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, Any
 
-from pytest_accelerate.cells import SCHEMA, Cell, Result, StageResult, Verdict, cell_from_json
+from pytest_accelerate.cells import (
+    SCHEMA,
+    Cell,
+    Result,
+    StageResult,
+    Verdict,
+    cell_from_json,
+    cell_to_json,
+)
 from pytest_accelerate.environment import Environment
 from pytest_accelerate.errors import MalformedFile, UnwritableMatrix
 from pytest_accelerate.matrix.files import check_writable, write_whole
@@ -181,7 +189,7 @@ class RunWriter:
         Raises:
             UnwritableMatrix: the file system refuses.
         """
-        about = {"schema": SCHEMA, "kind": "test", "run": self.run.id, **asdict(cell)}
+        about = {"schema": SCHEMA, "kind": "test", "run": self.run.id, **cell_to_json(cell)}
         self._append({**about, "test": test.to_json()})
 
     def end(self, *, partial: bool, seconds: float) -> None:
