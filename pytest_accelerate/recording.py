@@ -163,7 +163,16 @@ def describe_run(
         collected=planned,
         listed=[kind.name for kind in session.model_types] if ModelCell in about else (),
         operations=list(_operations()) if ProviderCell in about else (),
+        kinds=_kinds() if ModelCell in about else None,
     )
+
+
+def _kinds() -> dict[str, tuple[str, ...]]:
+    """Family and tasks of each model type."""
+    from pytest_accelerate import taxonomy
+
+    kinds = taxonomy.installed().kinds
+    return {name: (kind.family, *kind.tasks) for name, kind in kinds.items()}
 
 
 def _operations() -> Iterator[str]:

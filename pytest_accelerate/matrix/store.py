@@ -67,6 +67,9 @@ class Run:
     list has vanished, one that it did not select has not. Empty where it is not known."""
     operations: tuple[str, ...] = ()
     """The same of the providers' operations, as ``openai-chat``."""
+    kinds: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """Of each model type its family, then its tasks, as the transformers that ran it has them: who
+    draws the matrix may have another one, or none."""
 
     @classmethod
     def begin(
@@ -76,6 +79,7 @@ class Run:
         collected: int,
         listed: Collection[str] = (),
         operations: Collection[str] = (),
+        kinds: Mapping[str, tuple[str, ...]] | None = None,
     ) -> Run:
         """A new run that starts now, with an id of its own."""
         now = datetime.now(UTC)
@@ -88,6 +92,7 @@ class Run:
             collected=collected,
             listed=tuple(sorted(listed)),
             operations=tuple(sorted(operations)),
+            kinds=dict(kinds or {}),
         )
 
     @property
@@ -107,7 +112,8 @@ class Run:
             "collected": self.collected,
             "listed": list(self.listed),
         }
-        return {**line, "operations": list(self.operations)} if self.operations else line
+        more = {"operations": list(self.operations), "kinds": self.kinds}
+        return {**line, **{name: value for name, value in more.items() if value}}
 
     @classmethod
     def from_json(cls, data: Mapping[str, Any]) -> Run:
@@ -127,6 +133,10 @@ class Run:
             collected=int(data["collected"]),
             listed=tuple(str(name) for name in data.get("listed", ())),
             operations=tuple(str(name) for name in data.get("operations", ())),
+            kinds={
+                str(name): tuple(str(word) for word in words)
+                for name, words in data.get("kinds", {}).items()
+            },
         )
 
 
