@@ -8,10 +8,14 @@ from __future__ import annotations
 
 import ast
 import importlib.util
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from pytest_accelerate.matrix.store import Run
 
 _MAPPINGS = "modeling_auto.py"
 _MODULES = ("auto_mappings.py", "configuration_auto.py")
@@ -136,6 +140,17 @@ def installed() -> Taxonomy:
     if spec is None or not spec.submodule_search_locations:
         return Taxonomy()
     return taxonomy_in(Path(spec.submodule_search_locations[0], "models", "auto"))
+
+
+def known_to(runs: Iterable[Run]) -> Taxonomy:
+    """What runs recorded of the transformers that they had, the newest of them first.
+
+    Types that none of them tells of, as those of a removed one, are looked up in the installed.
+    """
+    kinds = dict(installed().kinds)
+    for run in reversed(tuple(runs)):
+        kinds |= {name: Kind(words[0], words[1:]) for name, words in run.kinds.items() if words}
+    return Taxonomy(kinds)
 
 
 def taxonomy_in(folder: Path) -> Taxonomy:

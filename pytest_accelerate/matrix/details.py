@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import base64
-import gzip
 import json
 from dataclasses import replace
 from typing import Any
 
-from pytest_accelerate.cells import Cell, ModelCell, ProviderCell
+from pytest_accelerate.cells import Cell
 from pytest_accelerate.matrix import figures
+from pytest_accelerate.matrix.blocks import pack
+from pytest_accelerate.matrix.layout import Layout
 from pytest_accelerate.matrix.merge import Entry, Matrix
 from pytest_accelerate.matrix.store import Run
 from pytest_accelerate.matrix.text import visible
@@ -18,28 +18,17 @@ NAME, REASON, TRACEBACK = 200, 2_000, 16_000
 """Characters shown at most."""
 
 
-def block(matrix: Matrix) -> str:
-    """The details of all cells: JSON, compressed with gzip, in base64.
-
-    Base64 has no character that means something to HTML, so nothing in a result can leave the
-    block; and 800 rows are 20 times smaller than as plain text.
-    """
+def block(layout: Layout) -> str:
+    """The details of all cells, packed."""
+    matrix = layout.matrix
     runs = {run.id: index for index, run in enumerate(matrix.runs)}
-    rows = [
-        [_cell(matrix, ModelCell(name, column.hardware, column.precision), runs)
-         for column in matrix.columns]
-        for name in matrix.model_types
-    ]  # fmt: skip
-    apis = [
-        [_cell(matrix, ProviderCell(row.provider, row.name, mode), runs) for mode in matrix.modes]
-        for row in matrix.operations
-    ]
-    environments = [environment(run) for run in matrix.runs]
-    data = {"runs": environments, "rows": rows, "apis": apis}
-    text = json.dumps(data, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
-    # mtime=0: the same results give the same page.
-    packed = gzip.compress(text.encode("utf-8"), compresslevel=9, mtime=0)
-    return base64.b64encode(packed).decode("ascii")
+    return pack(
+        {
+            "runs": [environment(run) for run in matrix.runs],
+            "rows": [[_cell(matrix, cell, runs) for cell in row] for row in layout.model_cells()],
+            "apis": [[_cell(matrix, cell, runs) for cell in row] for row in layout.api_cells()],
+        }
+    )
 
 
 def command(entry: Entry) -> str:
@@ -81,12 +70,13 @@ def _cell(matrix: Matrix, cell: Cell, runs: dict[str, int]) -> dict[str, Any] | 
     return {
         "reason": visible(result.reason, REASON),
         "stages": [
-            [stage.stage, stage.verdict, figures.seconds(stage.seconds),
+            [visible(stage.stage, NAME), stage.verdict, float(f"{stage.seconds:.3g}"),
              visible(stage.reason, REASON)]
             for stage in result.stages
         ],
         "measures": [
-            [label, visible(figure, NAME)] for label, figure in figures.measures(result)
+            [title, [[label, visible(figure, REASON)] for label, figure in pairs]]
+            for title, pairs in figures.measures(result)
         ],
         "traceback": visible(
             "\n".join(stage.traceback for stage in result.stages if stage.traceback), TRACEBACK

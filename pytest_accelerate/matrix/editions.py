@@ -101,7 +101,8 @@ def _at(changes: Changes, edition: str) -> Changes:
             if isinstance(change.cell, ModelCell)
         )
 
-    return replace(changes, **{kind: of_models(each) for kind, each in changes.kinds()})
+    moved = {kind: of_models(each) for kind, each in changes.kinds()}
+    return Changes(**moved, unchanged=changes.unchanged, not_compared=changes.not_compared)
 
 
 def _age(version: str) -> tuple[Version, str]:

@@ -77,52 +77,108 @@ def rate(value: float | None) -> str:
     return "" if value is None else f"{float(f'{value:.3g}'):,.10g}"
 
 
-def measures(result: Result) -> list[tuple[str, str]]:
-    """Everything that was measured of a cell, as labels and figures; what was not is left out."""
+Pairs = tuple[tuple[str, str], ...]
+
+
+def measures(result: Result) -> list[tuple[str, list[tuple[str, str]]]]:
+    """Everything that was measured of a cell: titles, each with labels and figures.
+
+    What was not measured is left out.
+    """
     of_kind = _of_a_model if isinstance(result.cell, ModelCell) else _of_an_operation
     m = result.measures
-    pairs = (
+    sections: tuple[tuple[str, Pairs], ...] = (
         *of_kind(m),
-        ("implementation", m.implementation_type),
-        ("device", m.device),
-        ("threads", f"{m.threads}" if m.threads is not None else ""),
-        ("time of the cell", seconds(m.cell_seconds) if m.cell_seconds is not None else ""),
-        ("of it in stages", seconds(m.library_seconds) if m.library_seconds is not None else ""),
-    )
-    return [(label, figure) for label, figure in pairs if figure]
-
-
-def _of_a_model(m: Measures) -> tuple[tuple[str, str], ...]:
-    latency = ""
-    if m.latency_seconds is not None:
-        slow = m.latency_p90_seconds
-        tail = f", nine of ten within {seconds(slow)}" if slow is not None else ""
-        hint = " (a hint: other cells ran at the same time)" if m.latency_is_hint else ""
-        latency = f"{seconds(m.latency_seconds)}{tail}{hint}"
-    return (
-        ("max relative error", error(m.max_relative_error)),
-        ("tolerance", f"{m.tolerance:g}" if m.tolerance is not None else ""),
-        ("reference", m.reference),
-        ("max absolute error", error(m.max_absolute_error)),
-        ("cosine similarity", f"{m.cosine:.9f}" if m.cosine is not None else ""),
-        ("outputs compared", f"{m.outputs_compared}" if m.outputs_compared is not None else ""),
-        ("worst output", m.worst_output),
-        ("latency of one forward", latency),
-        ("passes timed", f"{m.latency_passes}" if m.latency_passes is not None else ""),
-        ("items a second", rate(m.items_per_second)),
-        ("tokens a second", rate(m.tokens_per_second)),
         (
-            "memory on the device",
-            size(m.device_memory_bytes) if m.device_memory_bytes is not None else "",
+            "Where and how long",
+            (
+                ("implementation", m.implementation_type),
+                ("device", m.device),
+                ("threads", _count(m.threads)),
+                ("time of the cell", _time(m.cell_seconds)),
+                ("of it in stages", _time(m.library_seconds)),
+                ("at first, before it was run again", m.unsteady),
+            ),
         ),
-        ("peak memory", size(m.peak_memory_bytes) if m.peak_memory_bytes is not None else ""),
-        ("parameters", f"{m.parameters:,}" if m.parameters is not None else ""),
-        ("modalities fed", ", ".join(m.modalities)),
-        ("weight tensors heard", _heard(m)),
-        ("not heard, by rule", "; ".join(m.unheard)),
-        ("model class", m.model_class),
-        ("weights", m.weights),
-        ("path to the hardware", m.path),
+    )
+    found = ((title, [pair for pair in pairs if pair[1]]) for title, pairs in sections)
+    return [(title, pairs) for title, pairs in found if pairs]
+
+
+def _of_a_model(m: Measures) -> tuple[tuple[str, Pairs], ...]:
+    hint = " (a hint: other cells ran at the same time)" if m.latency_is_hint else ""
+    return (
+        (
+            "Agreement",
+            (
+                ("max relative error", error(m.max_relative_error)),
+                ("tolerance", f"{m.tolerance:g}" if m.tolerance is not None else ""),
+                ("reference", m.reference),
+                ("max absolute error", error(m.max_absolute_error)),
+                ("cosine similarity", f"{m.cosine:.9f}" if m.cosine is not None else ""),
+                ("outputs compared", _count(m.outputs_compared)),
+                ("worst output", m.worst_output),
+            ),
+        ),
+        (
+            "Gates",
+            (
+                ("modalities fed", ", ".join(m.modalities)),
+                ("weight tensors heard", _heard(m)),
+                ("not heard, by rule", "; ".join(m.unheard)),
+            ),
+        ),
+        (
+            "Speed",
+            (
+                (
+                    "latency of one forward",
+                    _time(m.latency_seconds) + (hint if m.latency_seconds is not None else ""),
+                ),
+                ("nine of ten within", _time(m.latency_p90_seconds)),
+                ("passes timed", _count(m.latency_passes)),
+                ("items a second", rate(m.items_per_second)),
+                ("tokens a second", rate(m.tokens_per_second)),
+            ),
+        ),
+        (
+            "Batch and generation",
+            (
+                ("rows of the batch", _count(m.batch_size)),
+                ("error against a row alone", error(m.batch_relative_error)),
+                ("tokens generated a row", _count(m.generated_tokens)),
+                ("how", m.generation),
+                ("generated a second", rate(m.generated_tokens_per_second)),
+            ),
+        ),
+        (
+            "Quantization",
+            (
+                ("modules quantized", _count(m.quantized_modules)),
+                (
+                    "share of the weights",
+                    f"{m.quantized_share:.1%}" if m.quantized_share is not None else "",
+                ),
+                ("by", m.quantization),
+            ),
+        ),
+        (
+            "Size",
+            (
+                ("peak memory", _bytes(m.peak_memory_bytes)),
+                ("memory on the device", _bytes(m.device_memory_bytes)),
+                ("parameters", _count(m.parameters)),
+            ),
+        ),
+        (
+            "Path",
+            (
+                ("path to the hardware", m.path),
+                ("why not a cheaper one", m.path_reason),
+                ("model class", m.model_class),
+                ("weights", m.weights),
+            ),
+        ),
     )
 
 
@@ -130,16 +186,33 @@ def _heard(m: Measures) -> str:
     return "" if m.weights_heard is None else f"{m.weights_heard} of {m.weight_tensors}"
 
 
-def _of_an_operation(m: Measures) -> tuple[tuple[str, str], ...]:
+def _count(value: int | None) -> str:
+    return "" if value is None else f"{value:,}"
+
+
+def _time(value: float | None) -> str:
+    return "" if value is None else seconds(value)
+
+
+def _bytes(value: int | None) -> str:
+    return "" if value is None else size(value)
+
+
+def _of_an_operation(m: Measures) -> tuple[tuple[str, Pairs], ...]:
     cost = "" if m.cost_usd is None else usd(m.cost_usd)
     if not cost and m.requests and m.implementation_type == "REAL":
         cost = "not known"
     return (
-        ("answered by", m.server),
-        ("effect", m.effect),
-        ("latency of one call", "" if m.latency_seconds is None else seconds(m.latency_seconds)),
-        ("requests sent", f"{m.requests:,}" if m.requests is not None else ""),
-        ("input tokens", f"{m.input_tokens:,}" if m.input_tokens is not None else ""),
-        ("output tokens", f"{m.output_tokens:,}" if m.output_tokens is not None else ""),
-        ("cost", cost),
+        (
+            "Calls",
+            (
+                ("answered by", m.server),
+                ("effect", m.effect),
+                ("latency of one call", _time(m.latency_seconds)),
+                ("requests sent", _count(m.requests)),
+                ("input tokens", _count(m.input_tokens)),
+                ("output tokens", _count(m.output_tokens)),
+                ("cost", cost),
+            ),
+        ),
     )

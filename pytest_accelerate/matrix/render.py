@@ -4,49 +4,116 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from importlib import resources
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pytest_accelerate.cells import Cell, ModelCell, Verdict
-from pytest_accelerate.matrix import api_page, details, figures, squares
+from pytest_accelerate.cells import Cell, ModelCell
+from pytest_accelerate.errors import UnwritableMatrix
+from pytest_accelerate.matrix import api_page, causes, chips, details, facts, figures, news, squares
+from pytest_accelerate.matrix.blocks import pack
 from pytest_accelerate.matrix.diff import Changes
-from pytest_accelerate.matrix.merge import UNCOUNTED, Column, Matrix
+from pytest_accelerate.matrix.layout import Layout, Member
+from pytest_accelerate.matrix.merge import Column, Matrix, Tally
+from pytest_accelerate.matrix.past import Past
 from pytest_accelerate.matrix.squares import News
 from pytest_accelerate.matrix.text import one_line
+from pytest_accelerate.taxonomy import Taxonomy
+
+LARGEST = 5_000_000
+"""Bytes that a page may have; one for 800 rows and 8 columns has less than 1.5 million."""
+
+STYLES = ("page.css", "table.css", "drawer.css", "views.css", "print.css")
+SCRIPTS = (
+    "format.js",
+    "query.js",
+    "data.js",
+    "table.js",
+    "drawer.js",
+    "charts.js",
+    "benchmarks.js",
+    "providers.js",
+    "compare.js",
+    "main.js",
+)
+"""In the order in which they stand in the page: each knows those before it."""
 
 _PACKAGES_OF_MODELS = ("torch", "transformers", "openvino")
 _PACKAGES_OF_APIS = ("httpx",)
 
 
-def render(matrix: Matrix, changes: Changes | None = None, since: str = "") -> str:
+@dataclass(frozen=True)
+class Row:
+    """One model type of the table."""
+
+    name: str
+    is_part: bool
+    squares: tuple[squares.Square | None, ...]
+
+
+@dataclass(frozen=True)
+class Group:
+    """The model types of one task."""
+
+    task: str
+    rows: tuple[Row, ...]
+    tallies: tuple[Tally, ...]
+    """Of each column."""
+
+
+@dataclass(frozen=True)
+class Failure:
+    """One cell that does not pass."""
+
+    name: str
+    column: str
+    verdict: str
+    symbol: str
+    link: str
+
+
+@dataclass(frozen=True)
+class Cluster:
+    """The failures of one cause."""
+
+    title: str
+    sample: str
+    """The reason of the first of them."""
+    failures: tuple[Failure, ...]
+
+
+def render(
+    matrix: Matrix,
+    changes: Changes | None = None,
+    since: str = "",
+    past: Sequence[Past] = (),
+    taxonomy: Taxonomy | None = None,
+) -> str:
     """Draw the matrix as an HTML page.
 
     Args:
         matrix: what to draw; the same matrix gives the same page.
         changes: what is not as it was, marked on the page; ``None`` when there is nothing before.
         since: what ``changes`` is compared with, in words.
+        past: the newest runs, for the history of each cell and to compare any two.
+        taxonomy: the tasks and families of model types; without one they are not grouped.
+
+    Raises:
+        UnwritableMatrix: the page would be larger than :data:`LARGEST`.
     """
-    environment = Environment(
-        loader=PackageLoader("pytest_accelerate.matrix"),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["breakable"] = _breakable
+    layout = Layout(matrix, taxonomy or Taxonomy())
     columns = [_shown(column) for column in matrix.columns]
     # No style attributes: the policy allows this one style sheet alone.
     counts = f"--columns: {len(columns)}; --modes: {len(matrix.modes)};"
-    style = f"{_asset('page.css')}:root {{ {counts} }}\n"
-    script = _asset("page.js")
+    style = f"{''.join(map(_asset, STYLES))}:root {{ {counts} }}\n"
+    script = '"use strict";\n' + "".join(map(_asset, SCRIPTS))
     changed = squares.news_of(changes)
-    news = [(kind, len(each)) for kind, each in changes.kinds() if each] if changes else []
-    return environment.get_template(
-        "index.html.j2"
-    ).render(
+    strip = list(news.items(changes))
+    clusters = list(_clusters(matrix))
+    page = _environment().get_template("index.html.j2").render(
         style=Markup(style),  # ours, and hashed in the policy
         script=Markup(script),
         style_hash=_hash(style),
@@ -58,19 +125,44 @@ def render(matrix: Matrix, changes: Changes | None = None, since: str = "") -> s
         environments=[details.environment(run) for run in matrix.runs],
         cards=[*(_card(matrix, column) for column in matrix.columns), *api_page.cards(matrix)],
         with_models=bool(matrix.models) or not matrix.apis,
+        types=len(layout.names),
         columns=columns,
-        rows=list(_rows(matrix, changed)),
-        groups=list(api_page.groups(matrix, changed)),
+        is_grouped=layout.is_grouped,
+        groups=list(_groups(layout, changed)),
+        providers=list(api_page.groups(matrix, changed)),
         operations=len(matrix.operations),
         modes=matrix.modes,
         modes_in_words=api_page.PLAIN,
-        news=news,
+        news=strip,
         since=since,
-        chips=list(_chips(matrix, columns, news)),
-        details=Markup(details.block(matrix)),  # base64
-        symbols={str(verdict): symbol for verdict, symbol in figures.SYMBOLS.items()},
-        uncounted=[str(verdict) for verdict in Verdict if verdict in UNCOUNTED],
+        compared=news.compared(changes) if changes else "",
+        chips=list(chips.common(matrix, columns, layout, strip)),
+        grammar=list(chips.grammar(matrix, columns)),
+        clusters=clusters,
+        failures=sum(len(cluster.failures) for cluster in clusters),
+        facts=Markup(pack(facts.facts(layout, changed, past))),  # base64
+        details=Markup(details.block(layout)),
+    )  # fmt: skip
+    size = len(page.encode("utf-8"))
+    if size > LARGEST:
+        raise UnwritableMatrix(
+            f"the page of {len(matrix.entries):,} cells would have {size:,} bytes, more than the "
+            f"{LARGEST:,} that a browser opens at once; spread the columns over several matrix "
+            "folders with --matrix-dir"
+        )
+    return page
+
+
+def _environment() -> Environment:
+    environment = Environment(
+        loader=PackageLoader("pytest_accelerate.matrix"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
+    environment.filters["breakable"] = _breakable
+    return environment
 
 
 def _title(matrix: Matrix) -> str:
@@ -79,25 +171,53 @@ def _title(matrix: Matrix) -> str:
     return "Model compatibility matrix"
 
 
-def _rows(
-    matrix: Matrix, news: Mapping[Cell, News]
-) -> Iterator[tuple[str, list[squares.Square | None]]]:
-    for name in matrix.model_types:
-        cells = (ModelCell(name, column.hardware, column.precision) for column in matrix.columns)
-        yield one_line(name, details.NAME), [squares.square(matrix, cell, news) for cell in cells]
+def _groups(layout: Layout, changed: Mapping[Cell, News]) -> Iterator[Group]:
+    for group in layout.groups:
+        rows = tuple(_row(layout.matrix, member, changed) for member in group.members)
+        yield Group(group.task, rows, tuple(layout.tallies(group)))
+
+
+def _row(matrix: Matrix, member: Member, changed: Mapping[Cell, News]) -> Row:
+    cells = (column.cell(member.name) for column in matrix.columns)
+    return Row(
+        one_line(member.name, details.NAME),
+        member.is_part,
+        tuple(squares.square(matrix, cell, changed) for cell in cells),
+    )
+
+
+def _clusters(matrix: Matrix) -> Iterator[Cluster]:
+    for title, cells in causes.clusters(matrix).items():
+        reason = matrix.entries[cells[0]].result.reason if cells else ""
+        yield Cluster(title, one_line(reason), tuple(_failure(matrix, cell) for cell in cells))
+
+
+def _failure(matrix: Matrix, cell: Cell) -> Failure:
+    verdict = matrix.entries[cell].result.verdict
+    if isinstance(cell, ModelCell):
+        name, column = cell.model_type, Column.of(cell).name
+    else:
+        name, column = f"{cell.provider} · {cell.operation}", cell.mode
+    return Failure(
+        one_line(name, details.NAME),
+        one_line(column, 60),
+        verdict,
+        figures.SYMBOLS[verdict],
+        news.link_to(squares.address(cell)),
+    )
 
 
 def _card(matrix: Matrix, column: Column) -> squares.Card:
     devices = {
         entry.result.measures.device
         for cell, entry in matrix.models.items()
-        if (cell.hardware, cell.precision) == (column.hardware, column.precision)
+        if Column.of(cell) == column
     }
     shown = _shown(column)
     return squares.card(
         name=shown.name,
         title=shown.hardware,
-        subtitle=shown.precision,
+        subtitle=f"{shown.precision} {shown.edition}".rstrip(),
         passes="pass",
         tally=matrix.tally(column),
         note=", ".join(sorted(devices - {""})),
@@ -105,7 +225,8 @@ def _card(matrix: Matrix, column: Column) -> squares.Card:
 
 
 def _shown(column: Column) -> Column:
-    return Column(one_line(column.hardware, 60), one_line(column.precision, 60))
+    names = (column.hardware, column.precision, column.edition)
+    return Column(*(one_line(name, 60) for name in names))
 
 
 def _versions(matrix: Matrix) -> list[tuple[str, str]]:
@@ -121,25 +242,6 @@ def _versions(matrix: Matrix) -> list[tuple[str, str]]:
     return [
         (name, version) for name, version in [*named, ("Python", environment.python)] if version
     ]
-
-
-def _chips(
-    matrix: Matrix, columns: list[Column], news: list[tuple[str, int]]
-) -> Iterator[tuple[str, str]]:
-    """Labels and queries of the common filters."""
-    yield "all", ""
-    if matrix.apis and matrix.models:
-        yield "models", "is:model"
-        yield "API providers", "is:api"
-    yield "failing anywhere", "is:failing"
-    names = {column.name for column in columns}
-    for column in columns:
-        if column.name != "cpu-fp32" and "cpu-fp32" in names:
-            yield f"{column.name} fails, cpu passes", f"{column.name}:failing cpu-fp32:pass"
-    for mode in matrix.modes:
-        yield f"{mode} fails", f"{mode}:failing"
-    if news:
-        yield "changed", "is:news"
 
 
 def _breakable(name: str) -> Markup:

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from pytest_accelerate.cells import Cell, ProviderCell, Result, Verdict
+from pytest_accelerate.cells import Cell, ModelCell, ProviderCell, Result, Verdict
 from pytest_accelerate.matrix import details, figures
 from pytest_accelerate.matrix.diff import Changes
-from pytest_accelerate.matrix.merge import Matrix, Tally
-from pytest_accelerate.matrix.text import visible
+from pytest_accelerate.matrix.merge import Column, Matrix, Tally
+from pytest_accelerate.matrix.text import one_line, visible
 
 
 @dataclass(frozen=True)
@@ -107,6 +107,13 @@ def card(name: str, title: str, subtitle: str, passes: str, tally: Tally, note: 
         start += count
     shown = visible(note, 3 * details.NAME)
     return Card(name, title, subtitle, passes, tally, tuple(segments), shown)
+
+
+def address(cell: Cell) -> str:
+    """A cell's id as the page shows and links it: ``bert-openvino-fp32``, ``openai-chat-mock``."""
+    if isinstance(cell, ModelCell):
+        return f"{one_line(cell.model_type, details.NAME)}-{one_line(Column.of(cell).name, 120)}"
+    return f"{one_line(f'{cell.provider}-{cell.operation}', details.NAME)}-{cell.mode}"
 
 
 def _marks(result: Result) -> tuple[Mark, ...]:

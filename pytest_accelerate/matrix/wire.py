@@ -80,7 +80,7 @@ def _check(record: Any, raw: Mapping[str, Any]) -> None:
 
 
 def _check_value(name: str, value: Any, kinds: tuple[type, ...]) -> None:
-    # The exact types, as JSON has no others (a bool is no int here); a known stage is a str as well.
+    # The exact types, as JSON has no others (a bool is no int here); a known stage is a str too.
     if type(value) not in kinds and not (isinstance(value, Stage) and str in kinds):
         raise TypeError(f"{name} cannot be {value!r:.80}")
     if isinstance(value, tuple):

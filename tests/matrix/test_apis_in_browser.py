@@ -48,6 +48,7 @@ def open_page(browser: Any, tmp_path: Path) -> Iterator[Open]:
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(path.as_uri())
+        page.wait_for_function("document.getElementById('count').textContent")
         return page
 
     yield open_page
@@ -109,9 +110,9 @@ def test_each_common_filter_is_one_that_the_page_knows(open_page: Open) -> None:
 def test_the_drawer_of_an_operation(open_page: Open) -> None:
     """It says who answered, each stage, the traceback and the command; the address leads back."""
     page = open_page(*MODELS, *APIS)
-    page.get_by_role("button", name="! error mock was pass no b64_json").click()
+    page.get_by_role("gridcell", name="! error mock was pass no b64_json").click()
     drawer = page.get_by_role("dialog", name="openai · images_edit")
-    drawer.get_by_role("button", name="Copy").click()
+    drawer.get_by_role("button", name="Copy", exact=True).click()
     page.get_by_role("button", name="Copied").wait_for()
     copied = page.evaluate("navigator.clipboard.readText()")
     assert copied == "pytest api_tests --providers openai -k openai-images_edit-mock"
@@ -129,20 +130,20 @@ def test_a_live_pass_has_another_colour_than_a_mocks(open_page: Open) -> None:
         page = open_page(*APIS, scheme=scheme)
         colours = """selector => [...new Set([...document.querySelectorAll(selector)]
             .map((each) => getComputedStyle(each).color))]"""
-        mock = page.evaluate(colours, "td.pass[data-mode=mock] button, .card.mock a.pass")
-        live = page.evaluate(colours, "td.pass[data-mode=live] button, .card.live a.pass")
+        mock = page.evaluate(colours, "td.pass[data-mode=mock], .card.mock a.pass")
+        live = page.evaluate(colours, "td.pass[data-mode=live], .card.live a.pass")
         assert (len(mock), len(live)) == (1, 1)
         assert mock != live
         assert page.evaluate(colours, "td[data-mode=mock] .marks .pass") == mock
-        page.get_by_role("button", name="✓ pass mock").first.click()
-        page.get_by_text("Measures").wait_for()
+        page.get_by_role("gridcell", name="✓ pass mock").first.click()
+        page.get_by_text("Environment", exact=True).wait_for()
         assert page.evaluate(colours, "#body .pass") == mock
 
 
 def test_the_arrows_go_on_into_the_other_table(open_page: Open) -> None:
     """One tab stop is enough: from the last model down is the first operation that has a cell."""
     page = open_page(*MODELS, *APIS)
-    page.locator("#matrix td button").first.focus()
+    page.locator("#matrix td[class]").first.focus()
     for _ in range(2):
         page.keyboard.press("ArrowDown")
     page.keyboard.press("ArrowRight")

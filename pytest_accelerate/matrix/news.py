@@ -1,0 +1,97 @@
+"""The strip that says what the newest runs changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from urllib.parse import quote
+
+from pytest_accelerate.cells import ModelCell
+from pytest_accelerate.matrix.diff import Change, Changes
+from pytest_accelerate.matrix.merge import Column
+from pytest_accelerate.matrix.squares import address
+from pytest_accelerate.matrix.text import one_line
+
+NAMED = 4
+"""Cells named at most of each kind."""
+
+_SYMBOLS = {
+    "regressed": "↓",
+    "fixed": "↑",
+    "changed": "↔",
+    "new": "+",
+    "vanished": "−",  # noqa: RUF001  # a minus, as high as the plus
+    "slower": "▾",
+    "faster": "▴",
+}
+_BAD = ("regressed", "vanished", "slower")
+
+
+@dataclass(frozen=True)
+class Named:
+    """One changed cell."""
+
+    text: str
+    column: str
+    said: str
+    """``pass → error``."""
+    link: str
+
+
+@dataclass(frozen=True)
+class Item:
+    """One kind of change."""
+
+    kind: str
+    symbol: str
+    is_bad: bool
+    count: int
+    link: str
+    named: tuple[Named, ...]
+
+
+def items(changes: Changes | None) -> Iterator[Item]:
+    """The kinds of change that there are, each with where it leads."""
+    for kind, each in changes.kinds() if changes else ():
+        if each:
+            yield Item(
+                kind="other verdict" if kind == "changed" else kind,
+                symbol=_SYMBOLS.get(kind, "·"),
+                is_bad=kind in _BAD,
+                count=len(each),
+                # is:changed means any kind of change.
+                link=f"#q=is%3A{'other-verdict' if kind == 'changed' else kind}",
+                named=tuple(_named(change) for change in each[:NAMED]),
+            )
+
+
+def compared(changes: Changes) -> str:
+    """How much the comparison rests on."""
+    same = f"{changes.unchanged:,} cell{'' if changes.unchanged == 1 else 's'} as before"
+    left = changes.not_compared
+    return f"{same}, {left:,} not compared: one side alone ran them" if left else same
+
+
+def link_to(cell_address: str) -> str:
+    """The fragment that opens a cell."""
+    return f"#cell={quote(cell_address, safe='')}"
+
+
+def _named(change: Change) -> Named:
+    cell = change.cell
+    if isinstance(cell, ModelCell):
+        name, column = cell.model_type, Column.of(cell).name
+    else:
+        name, column = f"{cell.provider} {cell.operation}", cell.mode
+    return Named(one_line(name, 40), one_line(column, 40), _said(change), link_to(address(cell)))
+
+
+def _said(change: Change) -> str:
+    old, new = change.old, change.new
+    if old is None or new is None:
+        return ""
+    before, after = old.result, new.result
+    if before.verdict is not after.verdict:
+        return f"{before.verdict} → {after.verdict}"
+    slow, fast = before.measures.latency_seconds, after.measures.latency_seconds
+    return f"{fast / slow:.2f} times the time" if slow and fast else ""

@@ -1,0 +1,252 @@
+"""The page's views in a browser: order and figures of the table, causes, figures, runs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from matrix_builders import make_api_result, make_record, make_result, make_run
+
+from pytest_accelerate.cells import Measures, Result, Verdict
+from pytest_accelerate.matrix.diff import compare
+from pytest_accelerate.matrix.merge import merge
+from pytest_accelerate.matrix.past import past_of
+from pytest_accelerate.matrix.render import render
+from pytest_accelerate.taxonomy import Kind, Taxonomy
+
+HISTC = "OpenVINO has no aten::histc"
+TAXONOMY = Taxonomy(
+    {
+        "bert": Kind("bert", ("fill-mask", "text-generation")),
+        "albert": Kind("albert", ("fill-mask",)),
+        "clip": Kind("clip", ("zero-shot-image-classification",)),
+        "clip_text_model": Kind("clip"),
+        "a_clip_part": Kind("clip"),
+    }
+)
+
+
+def timed(name: str, seconds: float, hardware: str = "cpu", **more: Any) -> Result:
+    """A pass whose latency was taken alone."""
+    more = {"latency_is_hint": False, "device": "A Processor", "threads": 1, **more}
+    return make_result(name, hardware=hardware, latency_seconds=seconds, **more)
+
+
+def write(path: Path) -> str:
+    """A page of two runs about seven rows."""
+    before = make_record(
+        make_run(1),
+        timed("bert", 0.010),
+        timed("albert", 0.030),
+        make_result("bert", hardware="openvino"),
+        make_result("clip", Verdict.ERROR, reason="ValueError: no"),
+    )
+    now = make_record(
+        make_run(2),
+        timed("bert", 0.020),
+        timed("albert", 0.031),
+        make_result("clip"),
+        make_result("clip_text_model", latency_seconds=0.5),
+        make_result("a_clip_part", latency_seconds=None),
+        make_result("bert", Verdict.UNSUPPORTED, "openvino", reason=HISTC),
+        timed("albert", 0.002, "openvino"),
+        make_api_result("chat"),
+        make_api_result("chat", mode="live"),
+        make_api_result("chat", Verdict.ERROR, provider="groq", reason="a mystery"),
+    )
+    old, new = merge([before]), merge([before, now])
+    past = [past_of(before), past_of(now)]
+    page = render(new, compare(old, new), "yesterday", past, TAXONOMY)
+    path.write_text(page, encoding="utf-8")
+    return path.as_uri()
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The page's address."""
+    return write(tmp_path_factory.mktemp("page") / "index.html")
+
+
+@pytest.fixture
+def page(browser: Any, address: str) -> Iterator[Any]:
+    """The page, opened; whatever it complains of fails the test."""
+    context = browser.new_context()
+    opened, complaints = context.new_page(), []
+    opened.on("console", lambda message: complaints.append(message.text))
+    opened.on("pageerror", lambda error: complaints.append(str(error)))
+    visit(opened, address)
+    yield opened
+    context.close()
+    assert complaints == []
+
+
+def visit(page: Any, address: str) -> None:
+    """Open an address, and wait for the page's script."""
+    page.goto("about:blank")
+    page.goto(address)
+    page.wait_for_function("document.getElementById('count').textContent")
+
+
+def names(page: Any) -> list[str]:
+    """The lines of the models' table that are shown, those of tasks in brackets."""
+    lines = page.locator("#matrix tbody tr:visible").evaluate_all(
+        "rows => rows.map((row) => [row.matches('.task'), row.cells[0].innerText.trim()])"
+    )
+    return [f"[{name}]" if is_task else name for is_task, name in lines]
+
+
+def test_rows_stand_by_task_and_family(page: Any) -> None:
+    """Each task has a line with its totals, and a model stands above its parts."""
+    order = ["[zero-shot-image-classification 3]", "clip", "a_clip_part", "clip_text_model"]
+    assert names(page) == [*order, "[fill-mask 2]", "albert", "bert"]
+    totals = page.locator("#matrix tr.task").last.locator("td").all_inner_texts()
+    assert totals == ["2 of 2 pass", "1 of 2 pass"]
+    page.fill("#q", "task:fill-mask")
+    assert names(page) == ["[fill-mask 2]", "albert", "bert"]
+
+
+def test_columns_sort_by_what_they_show(page: Any, address: str) -> None:
+    """By verdict, or by the measure that is shown, up, down and back; the address keeps it."""
+    page.select_option("#show", "latency")
+    head = page.locator("#matrix thead th").nth(1)
+    head.get_by_role("button").click()
+    rising = ["clip", "bert", "albert", "clip_text_model", "a_clip_part"]
+    assert names(page) == rising
+    assert head.get_attribute("aria-sort") == "ascending"
+    assert "20 ms" in page.locator("#matrix tbody tr:visible").nth(1).inner_text()
+    head.get_by_role("button").click()
+    falling = ["clip_text_model", "albert", "bert", "clip", "a_clip_part"]
+    assert names(page) == falling
+    visit(page, page.url)
+    assert names(page) == falling
+    page.select_option("#show", "")
+    assert "3.1e-07" in page.locator("#matrix tr", has_text="albert").first.inner_text()
+    head.get_by_role("button").click()
+    assert names(page)[0].startswith("[zero-shot")
+    assert page.locator("#matrix tbody tr:visible td").count() == 14
+
+
+def test_what_changed_leads_to_its_cells(page: Any) -> None:
+    """Each kind of change filters the table, and each cell it names opens."""
+    strip = page.get_by_role("region", name="What changed since yesterday")
+    assert "regressed" in strip.inner_text()
+    strip.get_by_role("link", name="1 slower").click()
+    assert names(page) == ["[fill-mask 2]", "bert"]
+    strip.get_by_role("link", name="bert openvino-fp32").click()
+    page.get_by_role("dialog", name="bert").get_by_text(HISTC).first.wait_for()
+    assert "cell=bert-openvino-fp32" in page.url
+
+
+def test_failures_stand_by_cause(page: Any) -> None:
+    """The view has every failure below its cause, and what no rule explains as unclassified."""
+    page.get_by_role("link", name="Failures").click()
+    assert not page.locator("#matrix").is_visible()
+    headings = page.locator(".cluster:visible h3").all_inner_texts()
+    assert headings == [f"{HISTC} 1 cell", "unclassified 1 cell"]
+    page.get_by_role("link", name="✗ unsupported bert openvino-fp32").click()
+    page.get_by_role("dialog", name="bert").get_by_text("Stages").wait_for()
+    page.keyboard.press("Escape")
+    assert page.locator(".cluster").first.is_visible()
+    focused = page.evaluate("document.activeElement.innerText")
+    assert "bert" in focused
+    page.get_by_role("link", name=HISTC).click()
+    assert names(page) == ["[fill-mask 2]", "bert"]
+    page.go_back()
+    assert page.locator(".cluster").first.is_visible()
+
+
+def test_benchmarks_compare_two_columns(page: Any) -> None:
+    """The ratio is told in words, in charts and for each model type."""
+    page.get_by_role("link", name="Benchmarks").click()
+    view = page.locator("section[data-view=benchmarks]")
+    view.get_by_label("against", exact=True).select_option("openvino-fp32")
+    text = view.inner_text()
+    assert "On openvino-fp32 the latency is 1 times" not in text
+    assert "lower for 2 of 2 model types" in text
+    assert "1 of 2 pairs are hints" in text
+    assert view.get_by_role("img").count() == 2
+    rows = view.get_by_role("region", name="By model type").locator("tbody tr").all_inner_texts()
+    assert [row.split("\t") for row in rows if row.startswith("albert")] == [
+        ["albert", "31 ms", "2 ms", "0.065\N{MULTIPLICATION SIGN}"]
+    ]
+    view.get_by_label("Measure", exact=True).select_option("parameters")
+    assert "measure=parameters" in page.url
+
+
+def test_two_runs_are_compared(page: Any) -> None:
+    """Only cells that both ran are news; the others are counted, and said so."""
+    page.get_by_role("link", name="Compare runs").click()
+    view = page.locator("section[data-view=compare]")
+    text = view.inner_text()
+    assert "1 regressed, 1 fixed, 1 slower; 2 cells with the same verdict" in text
+    assert "6 cells not compared" in text
+    assert "✓ pass → ✗ unsupported" in text
+    assert "10 ms → 20 ms" in text
+    ids = [make_run(day).id for day in (1, 2)]
+    view.get_by_label("From", exact=True).select_option(ids[1])
+    view.get_by_label("to", exact=True).select_option(ids[0])
+    assert "1 faster" in view.inner_text()
+    visit(page, page.url)
+    assert "1 faster" in view.inner_text()
+
+
+def test_providers_stand_side_by_side(page: Any) -> None:
+    """Each operation of each provider says who answered, and opens."""
+    page.get_by_role("link", name="Providers", exact=True).click()
+    row = page.locator(".grid tbody tr", has_text="chat")
+    cells = [" ".join(text.split()) for text in row.locator("td").all_inner_texts()]
+    assert cells == ["! error mock", "✓ mock ✓ live"]
+    row.get_by_role("link", name="openai · chat, live: pass").click()
+    page.get_by_role("dialog", name="openai · chat").get_by_text("Environment").wait_for()
+
+
+def test_the_drawer_tells_the_history_of_its_cell(page: Any) -> None:
+    """Verdict and latency of each run that had the cell, in words and as a line."""
+    page.locator("#matrix tr", has_text="bert").nth(1).locator("td").first.click()
+    drawer = page.get_by_role("dialog", name="bert")
+    drawer.get_by_role("img", name="Latency over 2 runs").wait_for()
+    lines = [" ".join(text.split()) for text in drawer.locator(".history li").all_inner_texts()]
+    assert lines == ["2026-11-02 08:00 ✓ pass 20 ms", "2026-11-01 08:00 ✓ pass 10 ms"]
+    drawer.get_by_role("link", name="family bert").click()
+    assert page.input_value("#q") == "family:bert"
+    assert not drawer.is_visible()
+
+
+def test_all_measures_and_stages_are_in_the_drawer(browser: Any, tmp_path: Path) -> None:
+    """What was measured of batches, generation and quantization, and stages of any name."""
+    measured = Measures(
+        batch_size=4,
+        batch_relative_error=2e-7,
+        generated_tokens=8,
+        generation="static cache, eager",
+        generated_tokens_per_second=123.0,
+        quantized_modules=12,
+        quantized_share=0.875,
+        quantization="nncf int8_asym, weights alone",
+        latency_seconds=0.5,
+        latency_p90_seconds=0.75,
+        unheard=("2: a key's bias",),
+        modalities=("text", "image"),
+        path="export",
+        path_reason="trace: no",
+    )
+    result = make_result()
+    stage = result.stages[0]
+    own = type(stage)("test_of_mine[bert]", Verdict.PASS, 2.5)
+    result = type(result)(result.cell, result.verdict, (*result.stages, own), measured)
+    path = tmp_path / "index.html"
+    path.write_text(render(merge([make_record(make_run(), result)])), encoding="utf-8")
+    page = browser.new_page()
+    visit(page, f"{path.as_uri()}#cell=bert-cpu-fp32")
+    drawer = page.get_by_role("dialog", name="bert")
+    drawer.get_by_text("Environment").wait_for()
+    text = drawer.inner_text()
+    page.close()
+    for part in (
+        "test_of_mine[bert]", "2.5 s", "Batch and generation", "2.0e-07", "static cache, eager",
+        "Quantization", "87.5%", "nncf int8_asym", "750 ms", "a key's bias", "text, image",
+        "trace: no",
+    ):  # fmt: skip
+        assert part in text
