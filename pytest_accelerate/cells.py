@@ -84,6 +84,10 @@ class Stage(StrEnum):
     LOAD = "load"
     RUN = "run"
     AGREE = "agree"
+    BATCH = "batch"
+    """A row of a batch gives what it gives alone."""
+    GENERATE = "generate"
+    """Greedy tokens, with a cache, are the reference's; only of types that generate."""
     BENCHMARK = "benchmark"
     """How fast it is; runs wherever ``run`` has passed."""
 
@@ -108,6 +112,8 @@ MODEL_STAGES: tuple[Stage, ...] = (
     Stage.LOAD,
     Stage.RUN,
     Stage.AGREE,
+    Stage.BATCH,
+    Stage.GENERATE,
     Stage.BENCHMARK,
 )
 
@@ -335,6 +341,8 @@ class Measures:
     """What quantized them, and how: ``nncf int8_asym, weights alone``."""
     model_class: str = ""
     weights: str = ""
+    loading: str = ""
+    """Of pretrained weights: who made the inputs, and what of the checkpoint was not used."""
     implementation_type: str = ""
     """``REAL`` or ``MOCK``."""
     threads: int | None = None
@@ -443,6 +451,9 @@ class CellSettings:
     weights: str = "tiny"
     checkpoint: str | None = None
     """Hub id, local folder or ``s3://bucket/prefix`` for ``weights="pretrained"``."""
+    allow: tuple[str, ...] = ()
+    """What a checkpoint may bring beside tensors, of
+    :data:`~pytest_accelerate.vocabulary.ALLOWANCES`."""
     timeout_seconds: float = 120.0
     """Counted from the start of the cell's own process."""
     memory_bytes: int | None = None
@@ -491,13 +502,14 @@ def _without_defaults(record: Any, keep: tuple[str, ...] = ()) -> dict[str, Any]
 
 
 def _known(kind: type[Any], data: Mapping[str, Any]) -> dict[str, Any]:
-    names = _names_of(kind)
+    names = _NAMES.get(kind) or _NAMES.setdefault(
+        kind, frozenset(spec.name for spec in dataclasses.fields(kind))
+    )
     return {name: value for name, value in data.items() if name in names}
 
 
-@functools.cache
-def _names_of(kind: type[Any]) -> frozenset[str]:
-    return frozenset(spec.name for spec in dataclasses.fields(kind))
+_NAMES: dict[type[Any], frozenset[str]] = {}
+"""The fields of a record, found once: results are read by the million."""
 
 
 def _measures(data: Mapping[str, Any]) -> Measures:

@@ -10,6 +10,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from pytest_accelerate.compositions import COMPOSITIONS
 from pytest_accelerate.errors import MalformedFile, UnknownModelType, UsageError
 from pytest_accelerate.json_lines import lines_of_entries
 from pytest_accelerate.registry_source import installed_model_types
@@ -29,7 +30,7 @@ class ModelType:
     last_release: str | None = None
     """The last release of transformers that had it, where the newest has not."""
     note: str = ""
-    """What else is to be known of a type that is not installed."""
+    """What else is to be known of one that is not installed, or is a composition."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +49,7 @@ def data_file(name: str) -> Path:
 
 
 def model_types(path: Path | None = None) -> tuple[ModelType, ...]:
-    """All model types, sorted by name: the list's, and those of the installed transformers.
+    """All model types, sorted by name: the list's, the installed transformers', and compositions.
 
     Args:
         path: the list to read; the package's own by default.
@@ -58,9 +59,9 @@ def model_types(path: Path | None = None) -> tuple[ModelType, ...]:
         MissingPackage: transformers is not installed.
     """
     listed = {entry.name: entry for entry in read_list(path or data_file(LIST_NAME)).entries}
-    installed = installed_model_types()
+    installed = frozenset(installed_names())
     return tuple(
-        ModelType(name)
+        row_of(name)
         if name in installed
         else ModelType(name, False, listed[name].last_release, listed[name].note)
         for name in sorted(listed.keys() | installed)
@@ -69,8 +70,13 @@ def model_types(path: Path | None = None) -> tuple[ModelType, ...]:
 
 @cache
 def installed_names() -> tuple[str, ...]:
-    """The names of the installed transformers' model types, sorted."""
-    return tuple(sorted(installed_model_types()))
+    """The names of the installed transformers' model types and of the compositions, sorted."""
+    return tuple(sorted(installed_model_types() | COMPOSITIONS.keys()))
+
+
+def row_of(name: str) -> ModelType:
+    """The row of a model type that is there; a composition's says what it is."""
+    return ModelType(name, note=COMPOSITIONS.get(name, ""))
 
 
 def read_list(path: Path) -> ModelTypeList:

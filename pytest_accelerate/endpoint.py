@@ -8,6 +8,10 @@
     output = bert(bert.example_inputs)
     output["last_hidden_state"], output.implementation_type
 
+An endpoint with pretrained weights takes words, pictures and sound as well, by the tokenizer or
+processor of its checkpoint: ``bert(text="Hello")``, ``clip(text=[...], images=["cat.png"])``,
+``whisper(audio=samples, sampling_rate=16_000)``.
+
 ``endpoints(model_type, hardware)`` and ``endpoints[model_type][hardware]`` are the same handler. A
 handler is real unless it was made by :meth:`Endpoints.mock`; nothing turns one into the other.
 """
@@ -18,7 +22,7 @@ import asyncio
 import copy
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
@@ -28,6 +32,7 @@ from pytest_accelerate import hardware as registry
 from pytest_accelerate.cells import PRECISIONS, WEIGHTS, ModelCell
 from pytest_accelerate.endpoint_inputs import InputRules, signature_of
 from pytest_accelerate.endpoint_models import BUILDING, LoadedModels
+from pytest_accelerate.endpoint_raw import is_raw, prepared
 from pytest_accelerate.errors import (
     AccelerateError,
     HardwareUnavailable,
@@ -37,6 +42,7 @@ from pytest_accelerate.errors import (
     UnknownPrecision,
     UsageError,
 )
+from pytest_accelerate.vocabulary import ALLOWANCES
 
 if TYPE_CHECKING:
     import torch
@@ -79,7 +85,8 @@ class _Callable(ABC):
 
         Args:
             inputs: keyword arguments of the model's forward: tensors, arrays, nested lists of
-                numbers, or what is not a tensor as it is.
+                numbers, or what is not a tensor as it is; with pretrained weights ``text``,
+                ``images`` and ``audio`` (with ``sampling_rate``) as well.
             named: more of the same.
 
         Raises:
@@ -117,10 +124,12 @@ class Endpoint(_Callable):
         weights: str,
         checkpoint: str | None,
         hardware_plugins: tuple[tuple[str, str], ...] = (),
+        allow: tuple[str, ...] = (),
     ) -> None:
         self.cell = cell
         self.weights = weights
         self._checkpoint = checkpoint
+        self._allow = allow
         self._hardware = registry.create(cell.hardware, hardware_plugins)
         if cell.precision not in self._hardware.precisions:
             raise UnknownPrecision(cell.precision, self._hardware.precisions, cell.hardware)
@@ -153,7 +162,7 @@ class Endpoint(_Callable):
             )
         if isinstance(account, Skipped):
             raise NotConstructible(f"{self.cell.model_type}: {account.reason}")
-        return zoo.construct(self.cell.model_type, self.weights, self._checkpoint)
+        return zoo.construct(self.cell.model_type, self.weights, self._checkpoint, self._allow)
 
     @property
     def example_inputs(self) -> dict[str, Any]:
@@ -164,6 +173,20 @@ class Endpoint(_Callable):
     def model_class(self) -> str:
         """Name of the model's class."""
         return self.specimen.model_class
+
+    @property
+    def loading(self) -> str:
+        """Of pretrained weights, what came of the checkpoint: unused tensors, who feeds it."""
+        return self.specimen.loading
+
+    def prepare(self, inputs: Mapping[str, Any] | None = None, /, **named: Any) -> dict[str, Any]:
+        """What a call makes of its inputs: tensors by name, for a look or for more calls.
+
+        Raises:
+            InvalidInputs: the model, or its checkpoint's processor, does not take these.
+        """
+        rules = self._input_rules()
+        return rules.check(self._tensors({**(inputs or {}), **named}, rules))
 
     def load(self) -> Endpoint:
         """Load now rather than at the first call.
@@ -177,7 +200,7 @@ class Endpoint(_Callable):
 
     def _answer(self, inputs: dict[str, Any]) -> EndpointOutput:
         rules = self._input_rules()
-        checked = rules.check(inputs)
+        checked = rules.check(self._tensors(inputs, rules))
         try:
             with self._loaded_for(checked) as loaded:
                 tensors = self._run(loaded, checked)
@@ -185,6 +208,12 @@ class Endpoint(_Callable):
             # The model is built by now: it is these inputs on which it does not run.
             raise InvalidInputs(f"{self.cell.id}: {error}\n{rules.hint()}") from error
         return EndpointOutput(tensors, self.cell, self.implementation_type, self.weights)
+
+    def _tensors(self, inputs: Mapping[str, Any], rules: InputRules) -> Mapping[str, Any]:
+        """The inputs with tensors in the place of words, pictures and sound."""
+        if not any(is_raw(name, rules.accepted) for name in inputs):
+            return inputs
+        return prepared(self.cell.id, self.specimen, inputs, rules)
 
     def _run(self, loaded: LoadedModel, inputs: dict[str, Any]) -> dict[str, torch.Tensor]:
         try:
@@ -253,11 +282,13 @@ class Endpoints(Mapping[str, Mapping[str, Endpoint]]):
         weights: str = "pretrained",
         hardware_plugins: tuple[tuple[str, str], ...] = (),
         recipe_modules: tuple[str, ...] = (),
+        allow: Collection[str] = (),
     ) -> None:
         self._weights = weights
+        self._allow = _allowed(allow)
         self._hardware_plugins = hardware_plugins
         self._recipe_modules = recipe_modules
-        self._handlers: dict[tuple[ModelCell, str, str | None], Endpoint] = {}
+        self._handlers: dict[tuple[object, ...], Endpoint] = {}
         self._lock = threading.Lock()
         self._names: tuple[str, ...] | None = None
 
@@ -269,6 +300,7 @@ class Endpoints(Mapping[str, Mapping[str, Endpoint]]):
         precision: str = "fp32",
         weights: str | None = None,
         checkpoint: str | None = None,
+        allow: Collection[str] = (),
     ) -> Endpoint:
         """The handler of a model type on some hardware, always the same one.
 
@@ -280,6 +312,8 @@ class Endpoints(Mapping[str, Mapping[str, Endpoint]]):
                 outside pytest the default is ``pretrained``.
             checkpoint: Hub id, local folder or ``s3://bucket/prefix``; by default the one in
                 ``mapped_models.json``.
+            allow: what a checkpoint may bring that can run what its author wrote, and is refused
+                otherwise: ``pickle`` for weights without safetensors, ``remote-code``.
 
         Raises:
             UnknownModelType, UnknownHardware, UnknownPrecision: no such thing.
@@ -295,10 +329,13 @@ class Endpoints(Mapping[str, Mapping[str, Endpoint]]):
         if weights == "pretrained" and checkpoint is None:
             checkpoint = _mapped_checkpoint(model_type)
         cell = ModelCell(model_type, hardware, precision)
-        key = (cell, weights, checkpoint)
+        allowed = _allowed((*self._allow, *_allowed(allow)))
+        key = (cell, weights, checkpoint, allowed)
         with self._lock:
             if key not in self._handlers:
-                self._handlers[key] = Endpoint(cell, weights, checkpoint, self._hardware_plugins)
+                self._handlers[key] = Endpoint(
+                    cell, weights, checkpoint, self._hardware_plugins, allowed
+                )
             return self._handlers[key]
 
     def mock(
@@ -361,6 +398,12 @@ class _ByHardware(Mapping[str, Endpoint]):
 
     def __len__(self) -> int:
         return len(self._known)
+
+
+def _allowed(names: Collection[str]) -> tuple[str, ...]:
+    if isinstance(names, str) or not set(names) <= set(ALLOWANCES):
+        raise UsageError(f"allow={names!r}: expected a collection of {', '.join(ALLOWANCES)}")
+    return tuple(sorted(set(names)))
 
 
 def _mapped_checkpoint(model_type: str) -> str:

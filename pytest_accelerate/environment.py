@@ -19,6 +19,7 @@ PACKAGES: tuple[str, ...] = (
     "torch",
     "transformers",
     "openvino",
+    "diffusers",
     "numpy",
     "safetensors",
     "tokenizers",

@@ -11,15 +11,16 @@ from pathlib import Path
 import pytest
 
 from pytest_accelerate.errors import UnknownPrecision
-from pytest_accelerate.vocabulary import EXTRA_STAGES, PRECISIONS, WEIGHTS
+from pytest_accelerate.vocabulary import ALLOWANCES, EXTRA_STAGES, PRECISIONS, WEIGHTS
 
 EXECUTORS = ("forked", "inline")
 NONE = "none"
 DEFAULT_TIMEOUT = 120.0
 DEFAULT_BUDGET = 1.0
+DEFAULT_BATCH = 4
 _OF_MODELS = (
-    "hardware", "missing_hardware", "models", "precision", "weights", "stages", "executor",
-    "cell_timeout", "cell_memory", "resume",
+    "hardware", "missing_hardware", "models", "precision", "weights", "allow", "stages",
+    "batch_size", "executor", "cell_timeout", "cell_memory", "resume",
 )  # fmt: skip
 _OF_PROVIDERS = ("live_apis", "live_budget", "live_writes", "providers", "servers")
 _UNITS = {"": 1, "K": 2**10, "M": 2**20, "G": 2**30, "T": 2**40}
@@ -36,8 +37,12 @@ class Options:
     """Names, globs and ``@file``; empty means all."""
     precisions: tuple[str, ...]
     weights: str
+    allow: tuple[str, ...]
+    """What a checkpoint may bring beside tensors."""
     stages: tuple[str, ...]
     """The optional stages to run."""
+    batch_size: int
+    """Rows of the larger batch in stage ``batch``."""
     executor: str
     cell_timeout: float
     cell_memory: int | None
@@ -100,11 +105,24 @@ def add_options(parser: pytest.Parser) -> None:
         choices=WEIGHTS,
     )
     add(
+        "--allow",
+        "comma list of what a checkpoint may bring that can run what its author wrote: "
+        f"{', '.join(ALLOWANCES)}; repeatable (default: neither, and it is refused)",
+        "args",
+        **many,
+    )
+    add(
         "--stages",
         f"comma list of the stages to run beside construct, load, run and agree, which a verdict "
         f"stands on: {', '.join(EXTRA_STAGES)}, or none; repeatable (default: all)",
         "args",
         **many,
+    )
+    add(
+        "--batch-size",
+        "rows of the batch whose rows are compared with each alone, in stage batch, on hardware "
+        "whose models take any number of them (default: 4)",
+        metavar="N",
     )
     add(
         "--executor",
@@ -234,7 +252,9 @@ def parse(config: pytest.Config) -> Options:
         models=_names(config, "models"),
         precisions=precisions,
         weights=_choice(config, "weights", WEIGHTS, "tiny"),
+        allow=_allowed(config),
         stages=_stages(config),
+        batch_size=_batch_size(_value(config, "batch_size")),
         executor=_choice(config, "executor", EXECUTORS, _default_executor(config)),
         cell_timeout=_seconds(_value(config, "cell_timeout")),
         cell_memory=_size(_value(config, "cell_memory")),
@@ -258,6 +278,14 @@ def _stages(config: pytest.Config) -> tuple[str, ...]:
                 "verdict stands on always run"
             )
     return tuple(name for name in EXTRA_STAGES if name in named) if named else EXTRA_STAGES
+
+
+def _allowed(config: pytest.Config) -> tuple[str, ...]:
+    named = _names(config, "allow")
+    for name in named:
+        if name not in ALLOWANCES:
+            raise pytest.UsageError(f"--allow {name!r}: expected {', '.join(ALLOWANCES)}")
+    return named
 
 
 def _live_writes(config: pytest.Config) -> bool:
@@ -314,6 +342,15 @@ def _seconds(value: str | None) -> float:
     if not 0 < seconds < float("inf"):
         raise pytest.UsageError(f"--cell-timeout {value!r} is not a number of seconds above 0")
     return seconds
+
+
+def _batch_size(value: str | None) -> int:
+    if value is None:
+        return DEFAULT_BATCH
+    size = int(value) if value.isdecimal() else 0
+    if size < 2:
+        raise pytest.UsageError(f"--batch-size {value!r} is not a number of rows from 2 on")
+    return size
 
 
 def _usd(value: str | None) -> float:

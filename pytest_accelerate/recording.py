@@ -150,6 +150,7 @@ def describe_run(
         "weights": options.weights,
         "executor": options.executor,
         "stages": list(options.stages),
+        "batch_size": options.batch_size,
         "cell_timeout": options.cell_timeout,
         "cell_memory": options.cell_memory,
     }

@@ -281,10 +281,12 @@ class AccelerateSession:
         return CellSettings(
             weights=self.options.weights,
             checkpoint=self._checkpoint(cell.model_type),
+            allow=self.options.allow,
             timeout_seconds=self.options.cell_timeout,
             memory_bytes=self.options.cell_memory,
             threads=self.threads,
             stages=self.options.stages,
+            batch_size=self.options.batch_size,
             alone=self.workers == 1,
             # cuda:1 is the caller's second device, so only the bare name takes the assigned one.
             visible_cuda_devices=assigned if cell.hardware == "cuda" else None,
@@ -341,6 +343,7 @@ class AccelerateSession:
 
             self._endpoints = Endpoints(
                 weights=self.options.weights,
+                allow=self.options.allow,
                 hardware_plugins=self.plan.hardware_plugins,
                 recipe_modules=self.plan.recipe_modules,
             )

@@ -7,10 +7,13 @@ PRECISIONS: tuple[str, ...] = ("fp32", "fp16", "bf16", "int8", "int4")
 MODES: tuple[str, ...] = ("mock", "server", "live")
 """Who answers the calls of a provider's cell."""
 
-EXTRA_STAGES: tuple[str, ...] = ("benchmark",)
+EXTRA_STAGES: tuple[str, ...] = ("batch", "generate", "benchmark")
 """The stages of a model that may be left out."""
 
 WEIGHTS: tuple[str, ...] = ("tiny", "published", "pretrained")
+
+ALLOWANCES: tuple[str, ...] = ("pickle", "remote-code")
+"""What a checkpoint may run of its author's, where it is allowed by name."""
 
 PROPERTY = "accelerate_result"
 """Name of the report's user property that carries a result to the controller."""

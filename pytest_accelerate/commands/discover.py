@@ -16,6 +16,7 @@ from pytest_accelerate.discovery import (
     data_file,
     installed_names,
     read_list,
+    row_of,
 )
 from pytest_accelerate.errors import UsageError
 
@@ -70,7 +71,7 @@ def discover(known: ModelTypeList, installed: Iterable[str]) -> Discovery:
     for name in sorted(listed.keys() | installed):
         entry = listed.get(name, ModelType(name))
         if name in installed:
-            entry = ModelType(name)
+            entry = row_of(name)
         elif entry.last_release is None:
             entry = replace(entry, last_release=known.transformers)
             disappeared.append(entry)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import torch
 
+    from pytest_accelerate.hardware.generation import Generation
+    from pytest_accelerate.zoo.generating_specimen import GeneratingSpecimen
     from pytest_accelerate.zoo.specimen import Specimen
 
 
@@ -48,6 +50,37 @@ class LoadedModel(Protocol):
         ...
 
 
+class LoadedGenerator(Protocol):
+    """A model on its hardware that generates, one call at a time."""
+
+    @property
+    def path(self) -> str:
+        """How it got there: ``eager``, ``trace, stateful decode``."""
+        ...
+
+    @property
+    def path_reason(self) -> str:
+        """What it is already known to disagree by; empty for nothing."""
+        ...
+
+    def generate(self, prompt: Mapping[str, Any], tokens: int, *, cache: bool = True) -> Generation:
+        """Generate greedily, always the same number of tokens.
+
+        Args:
+            prompt: keyword arguments of the model's ``generate``, CPU tensors; left unchanged.
+            tokens: how many follow the prompt.
+            cache: whether what was computed for earlier tokens is kept.
+
+        Raises:
+            UnsupportedOperation: without a cache, on hardware that needs one.
+        """
+        ...
+
+    def close(self) -> None:
+        """Free what the model holds on the device; it cannot generate afterwards."""
+        ...
+
+
 class Hardware(Protocol):
     """A place where models run. Constructing one must be cheap and touch no driver."""
 
@@ -65,6 +98,19 @@ class Hardware(Protocol):
 
     def load(self, specimen: Specimen, precision: str) -> LoadedModel:
         """Bring the model onto the hardware; ``specimen`` stays usable as the reference.
+
+        Raises:
+            UnsupportedOperation: the backend says that it cannot; names the operators.
+            MemoryError: it does not fit.
+        """
+        ...
+
+    def load_generator(
+        self, specimen: GeneratingSpecimen, precision: str, tokens: int
+    ) -> LoadedGenerator:
+        """Bring a model that generates onto the hardware, for so many tokens after the prompt.
+
+        ``specimen`` stays usable as the reference.
 
         Raises:
             UnsupportedOperation: the backend says that it cannot; names the operators.

@@ -26,6 +26,7 @@ from pytest_accelerate.errors import MissingPackage, NotConstructible, UnknownPr
 from pytest_accelerate.hardware.base import Availability
 from pytest_accelerate.hardware.outputs import flatten
 from pytest_accelerate.tolerances import tolerance_of
+from pytest_accelerate.zoo.generating_specimen import GeneratingSpecimen
 from pytest_accelerate.zoo.specimen import Specimen
 
 # OpenVINO reads no variable that would keep it from sending telemetry, and importing it starts the
@@ -39,6 +40,7 @@ except ImportError as error:
 
 from pytest_accelerate.hardware.openvino_conversion import Conversion, export, trace
 from pytest_accelerate.hardware.openvino_errors import neither_converts
+from pytest_accelerate.hardware.openvino_generation import OpenVINOGenerator
 
 _HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
 _PATHS = {"trace": trace, "export": export}
@@ -104,15 +106,37 @@ class OpenVINOHardware:
             return disagreeing
         raise neither_converts(failures)
 
+    def load_generator(
+        self, specimen: GeneratingSpecimen, precision: str, tokens: int
+    ) -> OpenVINOGenerator:
+        """Trace and compile the modules that generation calls.
+
+        Raises:
+            UnknownPrecision: OpenVINO has none of this name.
+            UnsupportedOperation: a module does not convert; names the operators.
+        """
+        if precision not in _HINTS:
+            raise UnknownPrecision(precision, self.precisions, self.name)
+        return OpenVINOGenerator(
+            specimen,
+            tokens,
+            lambda model: self._compiled(model, precision),
+            tolerance_of(precision),
+        )
+
     def _compile(self, conversion: Conversion, precision: str) -> OpenVINOModel:
+        return OpenVINOModel(self._compiled(conversion.model, precision), conversion)
+
+    def _compiled(self, model: Any, precision: str) -> Any:
         config: dict[str, Any] = {
             "INFERENCE_PRECISION_HINT": _HINTS[precision],
             "PERFORMANCE_HINT": "LATENCY",
         }
         if self.device == "CPU":
             config["INFERENCE_NUM_THREADS"] = torch.get_num_threads()
-        compiled = openvino.Core().compile_model(conversion.model, self.device, config)
-        return OpenVINOModel(compiled, conversion)
+            # Its default keeps the state of attention as 8-bit integers.
+            config["KV_CACHE_PRECISION"] = "f32" if precision == "fp32" else "f16"
+        return openvino.Core().compile_model(model, self.device, config)
 
 
 class OpenVINOModel:

@@ -74,7 +74,7 @@ def trace(specimen: Specimen, reference: Tensors) -> Conversion:
     }
     traceable = Traceable(specimen.model, {**completed, **given}, names)
     quiet = warnings.catch_warnings()
-    with _for_tracing(specimen.model), _masks_by_broadcasting(), torch.no_grad(), quiet:
+    with for_tracing(specimen.model), broadcast_masks(), torch.no_grad(), quiet:
         warnings.simplefilter("ignore")
         shapes = [list(value.shape) for value in traceable.examples]
         model = openvino.convert_model(traceable.trace(), input=shapes)
@@ -95,7 +95,7 @@ def export(specimen: Specimen, reference: Tensors) -> Conversion:
 
     preparation = Preparation.of(specimen.model, specimen.inputs)
     sample = preparation.complete(specimen.inputs)
-    with _for_tracing(specimen.model), torch.no_grad(), warnings.catch_warnings():
+    with for_tracing(specimen.model), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model, _ = OpenVINOExporter().export_program(
             specimen.model, sample, config=OpenVINOConfig(dynamic=False, stateful=False)
@@ -114,7 +114,7 @@ def export(specimen: Specimen, reference: Tensors) -> Conversion:
 
 
 @contextlib.contextmanager
-def _for_tracing(model: torch.nn.Module) -> Iterator[None]:
+def for_tracing(model: torch.nn.Module) -> Iterator[None]:
     """Let a mixture of experts run all experts as one product.
 
     The grouped form takes ``aten::histc``, for which OpenVINO has no translator.
@@ -132,7 +132,7 @@ def _for_tracing(model: torch.nn.Module) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _masks_by_broadcasting() -> Iterator[None]:
+def broadcast_masks() -> Iterator[None]:
     """Let a mask that is made entry by entry, under vmap, be made of whole rows and columns.
 
     A trace does not see what happens within vmap: OpenVINO misses it ("unordered_map::at").

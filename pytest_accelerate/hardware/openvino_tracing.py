@@ -9,6 +9,7 @@ from typing import Any
 import torch
 
 from pytest_accelerate.hardware.openvino_layout import FixedLayout
+from pytest_accelerate.hardware.openvino_operators import Substituted
 from pytest_accelerate.hardware.outputs import flatten
 
 _SIZES_IN_THE_GRAPH = frozenset({"dinov3_vit"})
@@ -47,7 +48,7 @@ class Traceable(torch.nn.Module):
         named = dict(zip(self.names, tensors, strict=True))
         constants = [leaf for name, leaf in flatten(self.inputs).items() if name not in named]
         weights = (*self.model.parameters(), *self.model.buffers())
-        with self._layout(constants, weights):
+        with self._layout(constants, weights), Substituted():
             outputs = flatten(self.model(**_replace(self.inputs, named)))
         # An output that is an input, or another output, would be one port for both.
         return tuple(value.clone() for value in outputs.values())

@@ -13,6 +13,8 @@ from pytest_accelerate.errors import UnknownPrecision
 from pytest_accelerate.hardware.base import Availability
 from pytest_accelerate.hardware.outputs import flatten
 from pytest_accelerate.hardware.probing import torch_build
+from pytest_accelerate.hardware.torch_generation import TorchGenerator
+from pytest_accelerate.zoo.generating_specimen import GeneratingSpecimen
 from pytest_accelerate.zoo.specimen import Specimen
 
 DTYPES = {
@@ -62,9 +64,21 @@ class TorchHardware:
             UnknownPrecision: torch has none of this name.
             MemoryError: it does not fit.
         """
+        return TorchModel(*self._brought(specimen.model, precision))
+
+    def load_generator(
+        self, specimen: GeneratingSpecimen, precision: str, tokens: int
+    ) -> TorchGenerator:
+        """As :meth:`load`, for a model that generates any number of tokens."""
+        return TorchGenerator(*self._brought(specimen.model, precision))
+
+    def _brought(
+        self, model: torch.nn.Module, precision: str
+    ) -> tuple[torch.nn.Module, torch.device, torch.dtype]:
+        """A model on the device at a precision; on the CPU in fp32 it needs no copy."""
         if precision not in DTYPES:
             raise UnknownPrecision(precision, self.precisions, self.name)
-        dtype, model = DTYPES[precision], specimen.model
+        dtype = DTYPES[precision]
         if self.device.type == "cuda":
             _full_precision()
         if (self.device.type, dtype) != ("cpu", torch.float32):
@@ -74,7 +88,7 @@ class TorchHardware:
                     _use_plain_experts(model)
             except torch.OutOfMemoryError as error:
                 raise MemoryError(str(error)) from error
-        return TorchModel(model, self.device, dtype)
+        return model, self.device, dtype
 
 
 class TorchModel:

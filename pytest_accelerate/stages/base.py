@@ -74,7 +74,8 @@ class Outcome:
     reason: str = ""
 
 
-StageFunction: TypeAlias = Callable[[Context], Outcome]
+StageFunction: TypeAlias = Callable[[Context], Outcome | None]
+"""``None`` where the type has nothing that the stage is about: then the result lacks the stage."""
 
 
 def verdict_of(error: BaseException) -> Verdict:

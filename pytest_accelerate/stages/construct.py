@@ -19,7 +19,9 @@ def construct(context: Context) -> Outcome:
     if isinstance(account, Skipped):
         return Outcome(Verdict.SKIP, account.reason)
     settings = context.settings
-    specimen = zoo.construct(context.cell.model_type, settings.weights, settings.checkpoint)
+    specimen = zoo.construct(
+        context.cell.model_type, settings.weights, settings.checkpoint, settings.allow
+    )
     context.specimen = specimen
     context.measures = replace(
         context.measures,
@@ -27,5 +29,6 @@ def construct(context: Context) -> Outcome:
         modalities=specimen.modalities,
         model_class=specimen.model_class,
         weights=specimen.weights,
+        loading=specimen.loading,
     )
     return Outcome()

@@ -27,8 +27,10 @@ from pytest_accelerate.stages.base import (
     shorten,
     verdict_of,
 )
+from pytest_accelerate.stages.batch import batch
 from pytest_accelerate.stages.benchmark import benchmark
 from pytest_accelerate.stages.construct import construct
+from pytest_accelerate.stages.generate import generate
 from pytest_accelerate.stages.load import load
 from pytest_accelerate.stages.run import run
 from pytest_accelerate.stages.tracebacks import publishable, relative_paths
@@ -38,6 +40,8 @@ _STAGES: Mapping[Stage, StageFunction] = {
     Stage.LOAD: load,
     Stage.RUN: run,
     Stage.AGREE: agree,
+    Stage.BATCH: batch,
+    Stage.GENERATE: generate,
     Stage.BENCHMARK: benchmark,
 }
 
@@ -71,7 +75,10 @@ def run_cell(
                 continue
             if on_stage is not None:
                 on_stage(stage)
-            found, result = _run_stage(stage, context)
+            ran = _run_stage(stage, context)
+            if ran is None:
+                continue
+            found, result = ran
             results.append(result)
             if on_result is not None:
                 on_result(result)
@@ -101,11 +108,13 @@ def _sum(so_far: Outcome, found: Outcome, stage: Stage) -> Outcome:
     if found.verdict is Verdict.PASS or so_far.verdict not in (Verdict.PASS, Verdict.NOT_RUN):
         return so_far
     if stage in OPTIONAL_STAGES:
+        if found.verdict is Verdict.NOT_RUN:
+            return so_far  # nothing was found wrong; the stage itself says why it did not run
         return Outcome(Verdict.PARTIAL, f"{stage}: {found.verdict}: {found.reason}")
     return found
 
 
-def _run_stage(stage: Stage, context: Context) -> tuple[Outcome, StageResult]:
+def _run_stage(stage: Stage, context: Context) -> tuple[Outcome, StageResult] | None:
     started = time.perf_counter()
     trace = ""
     try:
@@ -113,6 +122,8 @@ def _run_stage(stage: Stage, context: Context) -> tuple[Outcome, StageResult]:
     except Exception as error:
         outcome = Outcome(verdict_of(error), relative_paths(reason_of(error)))
         trace = publishable(error)
+    if outcome is None:
+        return None
     seconds = time.perf_counter() - started
     outcome = replace(outcome, reason=shorten(outcome.reason))
     return outcome, StageResult(stage, outcome.verdict, seconds, outcome.reason, trace)

@@ -18,7 +18,7 @@ def account(model_type: str) -> Account:
         UnknownModelType: neither transformers nor an outside recipe has it.
     """
     recipe = recipe_for(model_type)
-    if model_type not in known_types() and recipe.build is None:
+    if model_type not in known_types() and not (recipe.build or recipe.compose):
         raise UnknownModelType(model_type, known_types())
     if recipe.covered_by:
         return _within(recipe.covered_by, recipe.why)

@@ -6,7 +6,7 @@ import contextlib
 import os
 import warnings
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import torch
@@ -32,24 +32,25 @@ def seed_of(model_type: str) -> int:
     return zlib.crc32(model_type.encode())
 
 
-def build(model_type: str, recipe: Recipe, weights: str, checkpoint: str | None) -> Specimen:
-    """Build ``model_type`` at the size that ``weights`` names and feed it.
+def build(model_type: str, recipe: Recipe, weights: str) -> Specimen:
+    """Build ``model_type`` with random weights, at the size that ``weights`` names, and feed it.
 
     Raises:
         NotConstructible: one line with the type, the class, and what failed.
     """
     if recipe.build is not None:
         return _from_outside(model_type, recipe)
-    kind = model_class(model_type, recipe.model_class)
+    if recipe.compose is not None and weights != "tiny":
+        raise NotConstructible(
+            f"{model_type} is a composition: there are tiny weights of it alone, not {weights!r}"
+        )
+    kind: Any = None if recipe.compose else model_class(model_type, recipe.model_class)
     step = "its config cannot be made"
     try:
-        with _quiet(), _offline(weights != "pretrained"):
-            if weights == "pretrained":
-                step = (
-                    f"checkpoint {checkpoint} cannot be loaded as safetensors (give a folder that "
-                    "holds it, or a Hub id that is cached or can be downloaded)"
-                )
-                model = _pretrained(kind, checkpoint, recipe.attention or "eager")
+        with quiet(), offline(True):
+            if recipe.compose is not None:
+                step = "it cannot be composed"
+                model = drawn(model_type, recipe.compose)
             else:
                 config = _config(model_type, recipe, weights)
                 step = "it cannot be built"
@@ -60,13 +61,13 @@ def build(model_type: str, recipe: Recipe, weights: str, checkpoint: str | None)
                 model = recipe.around(model).eval()
             step = "its inputs cannot be made"
             fed = synthesise(model, recipe, seed_of(model_type))
-            if weights != "pretrained":
-                settle_norms(model, fed.inputs)
+            settle_norms(model, fed.inputs)
     except AccelerateError:
         raise
     except Exception as error:
         said = " ".join(f"{type(error).__name__}: {error}".split())
-        raise NotConstructible(f"{model_type} ({kind.__name__}): {step}: {said}") from error
+        made = kind.__name__ if kind is not None else "a composition"
+        raise NotConstructible(f"{model_type} ({made}): {step}: {said}") from error
     return Specimen(
         model_type=model_type,
         model=model,
@@ -124,11 +125,17 @@ def _random(
         )
     if weights == "published":
         _refuse_if_too_large(model_type, kind, parameters)
+    return drawn(
+        model_type,
+        lambda: kind._from_config(config, attn_implementation=attention, dtype=torch.float32),
+    )
+
+
+def drawn(model_type: str, make: Callable[[], torch.nn.Module]) -> torch.nn.Module:
+    """What ``make`` makes, with weights from the type's seed."""
     with torch.random.fork_rng(devices=[]), marking_uninitialised():
         torch.manual_seed(seed_of(model_type))
-        model: torch.nn.Module = kind._from_config(
-            config, attn_implementation=attention, dtype=torch.float32
-        )
+        model = make()
     model.eval().requires_grad_(False)
     reinitialise(model, seed_of(model_type))
     return model
@@ -155,19 +162,15 @@ def _refuse_if_too_large(model_type: str, kind: type[Any], parameters: int) -> N
         )
 
 
-def _pretrained(kind: type[Any], checkpoint: str | None, attention: str) -> torch.nn.Module:
-    model: torch.nn.Module = kind.from_pretrained(
-        checkpoint,
-        use_safetensors=True,
-        trust_remote_code=False,
-        dtype=torch.float32,
-        attn_implementation=attention,
-    )
-    return model.eval().requires_grad_(False)
+def pretrained(kind: type[Any], checkpoint: str | None, attention: str) -> torch.nn.Module:
+    """The weights of a checkpoint in a class of its type, refused where it lacks any of them."""
+    from pytest_accelerate.zoo.pretrained import Checkpoint
+
+    return Checkpoint(kind.config_class.model_type, str(checkpoint)).load_whole(kind, attention)
 
 
 @contextlib.contextmanager
-def _offline(wanted: bool) -> Iterator[None]:
+def offline(wanted: bool) -> Iterator[None]:
     """Keep the Hub out of what asked for no checkpoint; some configs look for files there."""
     from huggingface_hub import constants
 
@@ -180,7 +183,7 @@ def _offline(wanted: bool) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Silence what transformers says about configs that nobody wrote; errors still raise."""
     from transformers.utils import logging
 

@@ -33,6 +33,16 @@ _AUTO_MAPPINGS = (
     "MODEL_FOR_BACKBONE_MAPPING_NAMES",
 )
 
+# Those of models that generate: what hears or sees is asked before what reads alone.
+_GENERATING_MAPPINGS = (
+    "MODEL_FOR_SPEECH_SEQ_2_SEQ_MAPPING_NAMES",
+    "MODEL_FOR_SEQ_TO_SEQ_CAUSAL_LM_MAPPING_NAMES",
+    "MODEL_FOR_IMAGE_TEXT_TO_TEXT_MAPPING_NAMES",
+    "MODEL_FOR_MULTIMODAL_LM_MAPPING_NAMES",
+    "MODEL_FOR_TEXT_TO_WAVEFORM_MAPPING_NAMES",
+    "MODEL_FOR_CAUSAL_LM_MAPPING_NAMES",
+)
+
 
 @cache
 def known_types() -> tuple[str, ...]:
@@ -90,11 +100,29 @@ def model_class(model_type: str, preferred: str = "") -> type[Any]:
     return min(candidates, key=_rank)
 
 
-def _mapped_names(model_type: str) -> list[str]:
+def generating_class(model_type: str, preferred: str = "") -> type[Any] | None:
+    """The class of a model type that has transformers' ``generate``; ``None`` where none has.
+
+    Args:
+        model_type: a key of transformers' config registry.
+        preferred: the class of the type's recipe, if that generates.
+    """
+    from transformers import GenerationMixin
+
+    config = config_class(model_type)
+    names = [preferred] if preferred else []
+    names += _mapped_names(model_type, _GENERATING_MAPPINGS)
+    module = _modeling_module(model_type, config, needed=False)
+    candidates = [found for name in names if (found := _named(name, module)) is not None]
+    candidates.append(model_class(model_type, preferred))
+    return next((found for found in candidates if issubclass(found, GenerationMixin)), None)
+
+
+def _mapped_names(model_type: str, mappings: tuple[str, ...] = _AUTO_MAPPINGS) -> list[str]:
     from transformers.models.auto import modeling_auto
 
     names: list[str] = []
-    for mapping in _AUTO_MAPPINGS:
+    for mapping in mappings:
         found = getattr(modeling_auto, mapping).get(model_type)
         if found is not None:
             names.append(found if isinstance(found, str) else found[0])

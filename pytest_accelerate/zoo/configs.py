@@ -84,9 +84,13 @@ def _part(spec: Any, preset: Any, changes: Mapping[str, Any], tokens: SpecialTok
     given = dict(getattr(spec, "init_kwargs", {}))
     if isinstance(preset, Mapping):
         given.update(preset)
-    model_type = changes.get("model_type") or given.pop("model_type", None)
-    if not hasattr(declared, "sub_configs_defaults"):  # AutoConfig
-        declared = config_class(model_type or spec.model_type)
+    model_type = given.pop("model_type", None) or getattr(spec, "model_type", None)
+    model_type = model_type or getattr(declared, "model_type", None)
+    wanted = changes.get("model_type", model_type)
+    if wanted != model_type:
+        given = {}  # what is said of the part that this one stands in for
+    if wanted != model_type or not hasattr(declared, "sub_configs_defaults"):  # AutoConfig
+        declared = config_class(wanted)
     changes = {name: value for name, value in changes.items() if name != "model_type"}
     own = recipe_for(declared.model_type).config if declared.model_type else {}
     return _shrunken(declared, given, {**own, **changes}, tokens)

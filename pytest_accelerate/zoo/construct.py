@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 from pytest_accelerate.cells import WEIGHTS
 from pytest_accelerate.errors import NotConstructible, UsageError
 from pytest_accelerate.zoo.accounts import account
@@ -9,13 +11,20 @@ from pytest_accelerate.zoo.recipes import recipe_for
 from pytest_accelerate.zoo.specimen import CoveredBy, Skipped, Specimen
 
 
-def construct(model_type: str, weights: str = "tiny", checkpoint: str | None = None) -> Specimen:
+def construct(
+    model_type: str,
+    weights: str = "tiny",
+    checkpoint: str | None = None,
+    allow: Collection[str] = (),
+) -> Specimen:
     """Build a model of ``model_type`` in fp32 on the CPU, with inputs for all its modalities.
 
     Args:
         model_type: a key of transformers' config registry, or of an outside recipe.
         weights: ``tiny`` (small, random), ``published`` (full size, random) or ``pretrained``.
         checkpoint: Hub id, local folder or ``s3://bucket/prefix``, for ``pretrained``.
+        allow: what a checkpoint may bring beside tensors, of
+            :data:`~pytest_accelerate.vocabulary.ALLOWANCES`.
 
     Raises:
         UnknownModelType: there is no such type.
@@ -34,8 +43,14 @@ def construct(model_type: str, weights: str = "tiny", checkpoint: str | None = N
         raise NotConstructible(f"{model_type}: {found.reason}")
     from pytest_accelerate.zoo.build import build
 
-    if checkpoint is not None and checkpoint.startswith("s3://"):
+    recipe = recipe_for(model_type)
+    if weights != "pretrained" or recipe.build is not None or recipe.compose is not None:
+        return build(model_type, recipe, weights)
+    from pytest_accelerate.zoo.pretrained_specimen import pretrained
+
+    assert checkpoint is not None
+    if checkpoint.startswith("s3://"):
         from pytest_accelerate.zoo.checkpoints import fetched
 
         checkpoint = str(fetched(checkpoint))
-    return build(model_type, recipe_for(model_type), weights, checkpoint)
+    return pretrained(model_type, recipe, checkpoint, allow)

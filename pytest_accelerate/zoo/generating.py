@@ -25,6 +25,60 @@ class Speaking(Around):
         }
 
 
+class Composing(Around):
+    """MusicGen: goes on with a piece of music as a text says, to codes of sound and to sound.
+
+    What its ``generate`` does without a cache, always taking the likeliest code: a frame of sound
+    has a code of each codebook, and each codebook lags a step behind the one before it.
+    """
+
+    FRAMES = 2
+    """Frames that are added to those of the beginning."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__(model)
+        # What reads it asks for the one text config of two, and raises: torch.jit.trace reads all.
+        self.model._supports_context_parallel = False
+
+    def forward(
+        self, input_ids: torch.Tensor, attention_mask: torch.Tensor, input_values: torch.Tensor
+    ) -> dict[str, torch.Tensor]:
+        """Make music.
+
+        Returns:
+            ``logits`` (batch, codebooks, steps, vocabulary), ``audio_codes`` (batch, codebooks,
+            frames) with those of the beginning, and their sound, ``audio_values`` (batch, 1,
+            samples).
+        """
+        model, codebooks = self.model, self.model.decoder.num_codebooks
+        text = model.text_encoder(input_ids, attention_mask=attention_mask)
+        codes = model.audio_encoder.encode(input_values).audio_codes[0]
+        begun, frames = codes.shape[-1], codes.shape[-1] + self.FRAMES
+        silence = torch.full_like(codes[:, 0, 0], self.config.decoder.pad_token_id)
+        rows = [[silence] * (1 + lag) + list(codes[:, lag].unbind(-1)) for lag in range(codebooks)]
+        logits = []
+        for length in range(1 + begun, frames + codebooks):
+            read = torch.stack([torch.stack(row[:length], dim=-1) for row in rows], dim=1)
+            last = model(
+                attention_mask=attention_mask,
+                encoder_outputs=text,
+                decoder_input_ids=read.flatten(0, 1),
+            ).logits[:, -1]
+            logits.append(last.unflatten(0, (-1, codebooks)))
+            likeliest = logits[-1].argmax(-1).unbind(-1)
+            for lag, row in enumerate(rows):
+                if len(row) == length:
+                    row.append(likeliest[lag] if length - 1 - lag < frames else silence)
+        composed = torch.stack(
+            [torch.stack(row[1 + lag :][:frames], dim=-1) for lag, row in enumerate(rows)], dim=1
+        )
+        return {
+            "logits": torch.stack(logits, dim=2),
+            "audio_codes": composed,
+            "audio_values": model.audio_encoder.decode(composed[None], [None]).audio_values,
+        }
+
+
 class Retrieving(Around):
     """RAG: weighs documents by how well they go with a question, and answers by them."""
 

@@ -51,6 +51,10 @@ class Recipe:
     around: Callable[[torch.nn.Module], torch.nn.Module] | None = None
     """Makes the module that calls the model, where its forward takes state and not inputs alone.
     The module has the model's ``config``, and a forward whose parameters are its inputs."""
+    compose: Callable[[], torch.nn.Module] | None = None
+    """Makes the tiny model of a composition, which is no type of transformers: several models, or
+    another form of a type, as one module with a ``config``, whose parts say how it is fed. Its
+    weights are drawn, and its inputs made, by the rules of all types."""
     covered_by: str = ""
     """The type within which this one is tested, when it has no forward pass of its own."""
     requires: tuple[str, ...] = ()

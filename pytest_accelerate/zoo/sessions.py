@@ -15,7 +15,10 @@ from pytest_accelerate.zoo.around import Around
 
 
 class Tracking(Around):
-    """Follows objects through a video; one is shown by points in the first frame, one by a mask."""
+    """Follows four objects through a video, each shown in the first frame in another way.
+
+    By a box and points, by a mask, by one click, and by an empty mask: the last is out of sight.
+    """
 
     def forward(
         self,
@@ -24,18 +27,43 @@ class Tracking(Around):
         input_labels: torch.Tensor,
         input_masks: torch.Tensor,
     ) -> dict[str, torch.Tensor]:
-        """Masks and scores of both objects in every frame of (1, frames, 3, height, width)."""
-        session = new_session(self.model, pixel_values_videos)
-        pointed, masked = (session.obj_id_to_idx(number) for number in (1, 2))
-        prompt = {"point_coords": input_points, "point_labels": input_labels}
-        session.add_point_inputs(pointed, 0, prompt)
-        session.add_mask_inputs(masked, 0, input_masks)
-        session.obj_with_new_inputs = [1, 2]
-        frames = [self.model(session, frame_idx=index) for index in range(session.num_frames)]
+        """What is found, and kept in memory, of each object in every frame of the video.
+
+        The video is (1, frames, 3, height, width). Each mask is an output of its own: the scores
+        of a mask that is given, and of one that is out of sight, are a hundred times as large as
+        those of a mask that is found.
+        """
+        points = [
+            {"point_coords": input_points, "point_labels": input_labels},
+            {"point_coords": input_points[:, :, 2:3], "point_labels": input_labels[:, :, 2:3]},
+        ]
+        masks = [input_masks, torch.zeros_like(input_masks)]
+        by_points = new_session(self.model, pixel_values_videos)
+        by_masks = new_session(self.model, pixel_values_videos)
+        for number in range(2):
+            by_points.add_point_inputs(by_points.obj_id_to_idx(number), 0, points[number])
+            by_masks.add_mask_inputs(by_masks.obj_id_to_idx(number), 0, masks[number])
         return {
-            name: torch.stack([getattr(frame, name) for frame in frames])
-            for name in ("pred_masks", "object_score_logits")
+            **self._followed("pointed", by_points),
+            # EdgeTAM cannot put the scores of both kinds together.
+            **self._followed("masked", by_masks),
         }
+
+    def _followed(self, kind: str, session: Any) -> dict[str, torch.Tensor]:
+        session.obj_with_new_inputs = list(session.obj_ids)
+        found, scores = {}, []
+        for index in range(session.num_frames):
+            frame = _call(self.model, session, index)
+            scores.append(frame.object_score_logits.flatten())
+            for number in session.obj_ids:
+                found[f"{kind}.{number}.{index}.mask"] = frame.pred_masks[number]
+                for name in ("object_pointer", "maskmem_features"):
+                    kept = session.get_output(number, index, name, is_conditioning_frame=index == 0)
+                    if kept.dtype is frame.pred_masks.dtype:
+                        # SAM 3 keeps its memories in bfloat16, whose rounding is 40 tolerances.
+                        found[f"{kind}.{number}.{index}.{name}"] = kept
+        # One score alone may be anything near zero, of which no share can be told.
+        return {**found, f"{kind}.scores": torch.stack(scores)}
 
 
 class Finding(Around):
@@ -54,7 +82,7 @@ class Finding(Around):
         session.prompt_attention_masks[phrase] = attention_mask
         found: dict[str, torch.Tensor] = {}
         for index in range(session.num_frames):
-            frame = self.model(session, frame_idx=index)
+            frame = _call(self.model, session, index)
             for number in sorted(frame.obj_id_to_mask):
                 found[f"mask.{index}.{number}"] = frame.obj_id_to_mask[number]
                 score = frame.obj_id_to_score[number]
@@ -87,6 +115,11 @@ class Forgetting(Around):
             tasks_attention_mask,
             classes_structure,
         )
+
+
+def _call(model: Any, session: Any, index: int) -> Any:
+    """The forward pass of a frame, outside of the inference mode in which no gradient flows."""
+    return type(model).forward.__wrapped__(model, session, frame_idx=index)
 
 
 def new_session(model: torch.nn.Module, video: torch.Tensor) -> Any:

@@ -9,6 +9,9 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     import torch
 
+    from pytest_accelerate.zoo.pretrained import Checkpoint
+    from pytest_accelerate.zoo.processing import Processing
+
 
 @dataclass(frozen=True)
 class Specimen:
@@ -32,6 +35,12 @@ class Specimen:
     parameters: int = 0
     wrapped_class: str = ""
     """Name of the model's class where ``model`` is a module of the zoo's that calls it."""
+    loading: str = ""
+    """Of pretrained weights: who made the inputs, and what of the checkpoint was not used."""
+    checkpoint: Checkpoint | None = None
+    """Where pretrained weights are from."""
+    processing: Processing | None = None
+    """Of pretrained weights: what makes tensors of text, images and sound."""
 
     @property
     def model_class(self) -> str:

@@ -63,6 +63,11 @@ RULES: tuple[Unheard, ...] = (
     ),
     Unheard(r"(model\.)*denoising_class_embed\.weight", "it makes the noisy queries of training"),
     Unheard(
+        r".*output_hypernetworks_mlps\.\d+\..*",
+        "of several masks, the one of the best score alone is put out",
+        among=r"output_hypernetworks_mlps\.(\d+)\.",
+    ),
+    Unheard(
         r".*experts\.(expert_)?\d+\..*",
         "an expert that no token was routed to",
         among=r"experts\.(?:expert_)?(\d+)\.",

@@ -26,7 +26,7 @@ def test_the_main_command_writes_results_page_and_badges(
     measures = cell["measures"]
     assert cell["verdict"] == "pass"
     stages = [stage["stage"] for stage in cell["stages"]]
-    assert stages == ["construct", "load", "run", "agree", "benchmark"]
+    assert stages == ["construct", "load", "run", "agree", "batch", "generate", "benchmark"]
     assert measures["parameters"] > 1000
     assert measures["modalities"] == ["text"]
     assert measures["implementation_type"] == "REAL"

@@ -15,6 +15,7 @@ def test_options_stand_in_one_help_group(pytester: pytest.Pytester) -> None:
         "--models",
         "--precision",
         "--weights",
+        "--batch-size",
         "--executor",
         "--cell-timeout",
         "--cell-memory",
@@ -39,6 +40,8 @@ def test_options_stand_in_one_help_group(pytester: pytest.Pytester) -> None:
         (("--precision", "fp31"), "*unknown precision 'fp31'; known: fp32, fp16, bf16*"),
         (("--cell-timeout", "soon"), "*--cell-timeout 'soon' is not a number of seconds above 0"),
         (("--cell-memory", "lots"), "*--cell-memory 'lots' is not a size such as 512M or 4G"),
+        (("--batch-size", "1"), "*--batch-size '1' is not a number of rows from 2 on"),
+        (("--batch-size", "many"), "*--batch-size 'many' is not a number of rows from 2 on"),
         (("--resume",), "*--resume: there is no run in *matrix/results*"),
     ],
 )

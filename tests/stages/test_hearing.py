@@ -9,9 +9,10 @@ import pytest
 import torch
 
 from pytest_accelerate import zoo
+from pytest_accelerate.stages import hearing
 from pytest_accelerate.stages.hearing import Hearing, hear
 from pytest_accelerate.zoo.specimen import Specimen
-from pytest_accelerate.zoo.unheard import RULES, rule_for
+from pytest_accelerate.zoo.unheard import RULES, Cancels, rule_for
 
 Tensors = dict[str, torch.Tensor]
 
@@ -104,6 +105,59 @@ def test_a_rule_excuses_nothing_that_moves_an_output() -> None:
     found = hear(specimen(Toy(1e-6), {r"other\..*": "for training alone"}), 1e-4)
     assert found.deaf == ("other.weight", "other.bias")
     assert not found.excused
+
+
+class Chosen(Unused):
+    """Of many weights without a gradient, one moves the output after all."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__(share)
+        self.silent = torch.nn.ParameterList(torch.ones(2) for _ in range(7))
+        self.choice = torch.nn.Parameter(torch.ones(2))
+
+    def forward(self, text: torch.Tensor, image: torch.Tensor) -> Tensors:
+        """The output grows with the choice, by a part that no gradient goes through."""
+        return {"output": self.layer(text) * (1.0 + self.choice.detach().sum())}
+
+
+def test_one_heard_among_many_silent_is_found() -> None:
+    """Tensors that are disturbed together are told apart when one of them moves an output."""
+    found = hear(specimen(Chosen(1.0)), 1e-4)
+    silent = tuple(f"silent.{number}" for number in range(7))
+    assert sorted(found.deaf) == sorted(("other.weight", "other.bias", *silent))
+    assert found.heard == 3
+
+
+def test_an_unfinished_hearing_is_a_complaint(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was not asked for want of runs is neither heard nor deaf, and said."""
+    monkeypatch.setattr(hearing, "MOST_RUNS", 3)
+    found = hear(specimen(Detached(1.0)), 1e-4)
+    assert found.unasked > 0
+    assert found.deaf == ()
+    assert found.heard == found.tensors - found.unasked
+    assert f"{found.unasked} not asked" in found.complaint
+
+
+class Shifted(Toy):
+    """What is added to all entries is taken away, up to a rounding that is magnified."""
+
+    def __init__(self, share: float) -> None:
+        super().__init__(share)
+        self.shift = torch.nn.Parameter(torch.ones(1))
+
+    def forward(self, text: torch.Tensor, image: torch.Tensor) -> Tensors:
+        """The share of the shift that is left is none, or little."""
+        output = super().forward(text, image)["output"]
+        large = output + 1000.0 * self.shift
+        return {"output": large - 1000.0 * self.shift * self.share}
+
+
+@pytest.mark.parametrize(("share", "excused"), [(1.0, 1), (1.0 - 1e-7, 0)])
+def test_what_cancels_is_told_in_float64(share: float, excused: int) -> None:
+    """Magnified rounding is no objection to a rule, and a movement that is real is one."""
+    found = hear(specimen(Shifted(share), {"shift": Cancels("it is taken away")}), 1e-2)
+    assert sum(found.excused.values()) == excused
+    assert found.deaf == (() if excused else ("shift",))
 
 
 def test_the_specimen_is_left_as_it_was() -> None:

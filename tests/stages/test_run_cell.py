@@ -74,7 +74,10 @@ def test_a_model_that_agrees_passes_all_stages(verdict_for: Any) -> None:
     """Every stage passes, and the figures are there."""
     result = verdict_for(lambda x: {"y": x.sin()})
     assert result.verdict is Verdict.PASS
-    assert [stage for stage, _ in stages(result)] == list(MODEL_STAGES)
+    generating = {Stage.GENERATE}  # which this one does not
+    assert [stage for stage, _ in stages(result)] == [
+        stage for stage in MODEL_STAGES if stage not in generating
+    ]
     assert result.measures.reference == "cpu-fp64"
     assert result.measures.parameters == 1
     assert 0 < result.measures.max_relative_error < 1e-6

@@ -16,7 +16,8 @@ fails, and say no more than the rules get wrong::
         # A part that runs within another type, a type that needs a package.
         "sam_prompt_encoder": Recipe(covered_by="sam", why="it has no forward pass of its own"),
         "dinat": Recipe(requires=("natten",), why="its attention is natten's", remedy="..."),
-        # A type that transformers does not have, in a module of your own.
+        # Several models as one, and a type of your own; transformers has neither.
+        "vision-t5": Recipe(compose=lambda: VisionT5(config), inputs={...}),
         "mine": Recipe(build=lambda: (MyModel(), {"x": torch.ones(2, 3)})),
     }
 
@@ -45,8 +46,10 @@ _OWN = tuple(
         "audio",
         "multimodal",
         "towers",
+        "towers_of_timm",
         "documents",
         "timeseries",
+        "compositions",
         "lacking",
     )
 )

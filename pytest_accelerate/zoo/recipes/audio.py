@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from pytest_accelerate.zoo import feeds
-from pytest_accelerate.zoo.generating import Denoising, Speaking, Translating
+from pytest_accelerate.zoo.generating import Composing, Denoising, Speaking, Translating
 from pytest_accelerate.zoo.inputs import text
 from pytest_accelerate.zoo.inputs.base import Feeding
 from pytest_accelerate.zoo.recipe import Feed, Recipe
@@ -391,11 +391,14 @@ RECIPES: dict[str, Recipe] = {
     "pocket_tts_audio_tokenizer": _UPSAMPLED,
     "pocket_tts_audio_tokenizer_decoder": _DECODER,
     # It codes the sound, by as many codebooks as its decoder reads, and goes on from the codes.
+    # 320 samples make a frame; the decoder has a token for each code of the codec, and one more.
     "musicgen": Recipe(
-        config={"audio_encoder": {"target_bandwidths": [1.8]}},
-        inputs={"input_values": feeds.normal("audio", 2, 1, 16 * 320)},
-        omit=("decoder_input_ids", "decoder_attention_mask"),
-        unheard={r"audio_encoder\.decoder\..*": "generate alone decodes the codes"},
+        around=Composing,
+        config={
+            "audio_encoder": {"target_bandwidths": [1.8]},
+            "decoder": {"vocab_size": 64, "pad_token_id": 64, "bos_token_id": 64},
+        },
+        inputs={"input_values": feeds.normal("audio", 2, 1, 4 * 320)},
     ),
     "musicgen_decoder": _CODEBOOK_ROWS,
     "musicgen_melody_decoder": _CODEBOOK_ROWS,

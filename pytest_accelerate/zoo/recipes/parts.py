@@ -54,15 +54,7 @@ _NEEDING_TIMM = (
     "timm_wrapper",
     "gemma3n",
     "gemma3n_vision",
-    "fast_vlm",
-    "perception_lm",
-    "pe_video",
-    "pe_video_encoder",
-    "pe_audio_video",
-    "pe_audio_video_encoder",
-    "edgetam",
     "edgetam_vision_model",
-    "edgetam_video",
 )
 _DETECTRON2 = Recipe(
     requires=("detectron2",),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pytest_accelerate.zoo import feeds
 from pytest_accelerate.zoo.generating import Retrieving
+from pytest_accelerate.zoo.hashing import Hashing
 from pytest_accelerate.zoo.recipe import Recipe
 from pytest_accelerate.zoo.unheard import Cancels
 
@@ -235,6 +236,7 @@ RECIPES: dict[str, Recipe] = {
             "num_buckets": 4,
             "hash_seed": 0,
         },
+        around=Hashing,
         why="its buckets are drawn anew in each forward unless the hash has a seed",
     ),
     "step3p5": Recipe(config={"sliding_window": 8}),

@@ -34,7 +34,7 @@ _POINTS = {
     "input_masks": feeds.normal("masks", 2, 1, 16, 16),
 }
 _MASK_IS_GIVEN = {r"prompt_encoder\.no_mask_embed\.weight": "it stands for the mask that is given"}
-_PROMPTED = Recipe(
+PROMPTED = Recipe(
     inputs=_POINTS,
     unheard={
         **_MASK_IS_GIVEN,
@@ -45,8 +45,8 @@ _PROMPTED = Recipe(
 )
 
 
-def _tracked(side: int) -> Recipe:
-    """Three frames in which two objects are followed: one shown by points, one by a mask."""
+def tracked(side: int, frames: int) -> Recipe:
+    """Frames in which four objects are followed, as :class:`Tracking` shows them."""
 
     def middle(feeding: Feeding) -> torch.Tensor:
         mask = torch.zeros(1, 1, side, side)
@@ -77,13 +77,19 @@ def _tracked(side: int) -> Recipe:
             "image_size": side,
         },
         inputs={
-            "pixel_values_videos": feeds.normal("video", 1, 3, 3, side, side),
+            "pixel_values_videos": feeds.normal("video", 1, frames, 3, side, side),
             # Two corners of a box, a point on the object and one beside it.
             "input_points": feeds.constant(
                 [[[[4.0, 6.0], [40.0, 50.0], [20.0, 30.0], [50.0, 4.0]]]], "points"
             ),
             "input_labels": feeds.constant([[[2, 3, 1, 0]]]),
             "input_masks": Feed(middle, "masks"),
+        },
+        unheard={
+            r"model\.no_memory_positional_encoding": "no forward pass reads it",
+            r"model\.mask_decoder\.iou_prediction_head\..*": (
+                "it scores the masks, which chooses one of them, and its scores are not put out"
+            ),
         },
     )
 
@@ -158,8 +164,11 @@ _PLACES_OF_BOXES = {
         "it adds the same to all scores of a query, and the softmax takes it away"
     )
 }
+_COARSEST = {
+    r"(model\.)?vision_encoder\.neck\.fpn_layers\.3\..*": "it works with all maps but the coarsest"
+}
 _SAM3 = {
-    r"vision_encoder\.neck\.fpn_layers\.3\..*": "it works with all maps but the coarsest",
+    **_COARSEST,
     r"mask_decoder\.pixel_decoder\.(conv_layers|norms)\.2\..*": (
         "it joins its three maps in two steps"
     ),
@@ -195,7 +204,7 @@ RECIPES: dict[str, Recipe] = {
                 "scale_factors": [4.0, 2.0, 1.0],
             }
         }
-    ).over(_PROMPTED),
+    ).over(PROMPTED),
     "siglip2_vision_model": Recipe(
         config={"num_patches": 16},
         inputs={
@@ -355,15 +364,15 @@ RECIPES: dict[str, Recipe] = {
         unheard={r"embeddings\.mask_token": "a backbone takes no mask of patches"}
     ),
     "rt_detr": Recipe(inputs=_LARGE),
-    "sam": _PROMPTED,
+    "sam": PROMPTED,
     # Its finer masks are made of what the layers with global attention see.
     "sam_hq": Recipe(
         config={
             "vision_config": {"global_attn_indexes": [1]},
             "mask_decoder_config": {"vit_dim": 64},
         }
-    ).over(_PROMPTED),
-    "sam2": _PROMPTED,
+    ).over(PROMPTED),
+    "sam2": PROMPTED,
     **dict.fromkeys(("sam3", "sam3_lite_text"), Recipe(unheard=_SAM3)),
     **dict.fromkeys(
         ("sam3_detr_decoder", "sam3_lite_text_detr_decoder"), Recipe(unheard=_PLACES_OF_BOXES)
@@ -377,8 +386,8 @@ RECIPES: dict[str, Recipe] = {
             }
         ),
     ),
-    "sam2_video": _tracked(64),
-    "sam3_tracker_video": _tracked(56),
+    "sam2_video": tracked(64, frames=3),
+    "sam3_tracker_video": Recipe(unheard=_COARSEST).over(tracked(56, frames=2)),
     "sam3_video": Recipe(
         around=Finding,
         config={
@@ -444,7 +453,10 @@ RECIPES: dict[str, Recipe] = {
         config={"out_features": ["stem", *(f"stage{number}" for number in range(1, 7))]}
     ),
     # Capped softly, the scores hear a key's bias: at 50, hardly.
-    "videoprism_vision_model": Recipe(config={"attn_logit_softcapping": 1.0}),
+    **dict.fromkeys(
+        ("videoprism_vision_model", "videoprism_text_model"),
+        Recipe(config={"attn_logit_softcapping": 1.0}),
+    ),
     "videoprism": Recipe(
         config={
             "vision_config": {"attn_logit_softcapping": 1.0},

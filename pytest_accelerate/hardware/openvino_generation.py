@@ -1,0 +1,230 @@
+"""Generation on OpenVINO: transformers' own loop, and every module that it calls a graph there.
+
+That holds for all models alike: an encoder is one graph, a decoder two of them
+(:mod:`pytest_accelerate.hardware.openvino_steps`), the codec that makes sound of tokens another.
+What remains in Python is what transformers has between the calls: choosing the likeliest token.
+"""
+
+from __future__ import annotations
+
+import copy
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+import torch
+
+from pytest_accelerate.errors import UnsupportedOperation
+from pytest_accelerate.hardware.generation import (
+    Call,
+    Generation,
+    generate,
+    greedily,
+    named,
+    watching,
+)
+from pytest_accelerate.hardware.leaves import leaves
+from pytest_accelerate.hardware.openvino_conversion import broadcast_masks, for_tracing
+from pytest_accelerate.hardware.openvino_errors import neither_converts
+from pytest_accelerate.hardware.openvino_step_conversion import CACHES, export_step, trace_step
+from pytest_accelerate.hardware.openvino_steps import Compile, Signature, StepGraph
+from pytest_accelerate.zoo.generating_specimen import GeneratingSpecimen
+
+_PATHS = {"trace": trace_step, "export": export_step}
+_SIZES = 2
+"""Most sizes for which a module gets graphs of their own: an image's and a video's."""
+
+Group = tuple[Signature, list[Call]]
+
+
+class ChangedInPlace(Exception):
+    """A module changes what it is given and does not return it, which no graph does."""
+
+
+class OpenVINOGenerator:
+    """A model that generates, its modules compiled."""
+
+    def __init__(
+        self,
+        specimen: GeneratingSpecimen,
+        tokens: int,
+        compile_model: Compile,
+        tolerance: float,
+    ) -> None:
+        """Watch the model generate, then convert and compile what it called.
+
+        Args:
+            specimen: left as it was.
+            tokens: how many it will generate.
+            compile_model: brings a graph onto the device.
+            tolerance: on the relative error of a graph, past which the dearer path is tried.
+
+        Raises:
+            UnsupportedOperation: a module does not convert; names the operators.
+            ChangedInPlace: a graph cannot do what a module does.
+        """
+        self._model: Any = specimen.model
+        groups = _groups(_called(self._model, specimen.prompt, tokens))
+        self._graphs: dict[int, dict[Signature, StepGraph]] = {}
+        tracing = (for_tracing(self._model), _whole_caches(), broadcast_masks())
+        with ExitStack() as stack, warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            for context in tracing:
+                stack.enter_context(context)
+            for signature, calls in groups:
+                graph = _graph(calls, compile_model, tolerance)
+                self._graphs.setdefault(id(calls[0].module), {})[signature] = graph
+
+    @property
+    def path(self) -> str:
+        """How the model got there: ``trace, stateful decode``."""
+        graphs = [graph for known in self._graphs.values() for graph in known.values()]
+        parts = [path for path in _PATHS if any(graph.path == path for graph in graphs)]
+        parts += ["stateful decode"] if any(graph.stateful for graph in graphs) else []
+        return ", ".join(parts)
+
+    @property
+    def path_reason(self) -> str:
+        """What the graphs disagree by with the modules that they were made of; empty for none."""
+        graphs = [graph for known in self._graphs.values() for graph in known.values()]
+        return "; ".join(graph.disagreement for graph in graphs if graph.disagreement)
+
+    def generate(self, prompt: Mapping[str, Any], tokens: int, *, cache: bool = True) -> Generation:
+        """Generate greedily.
+
+        Args:
+            prompt: of the shapes of the specimen's.
+            tokens: how many follow the prompt.
+            cache: must be true: without one, every call would be of other shapes.
+        """
+        if not cache:
+            raise UnsupportedOperation("OpenVINO generates with a cache only")
+        with self._in_place(), _whole_caches():
+            return generate(self._model, prompt, tokens)
+
+    @contextmanager
+    def _in_place(self) -> Iterator[None]:
+        """Let the graphs answer for the modules."""
+        replaced = [module for module in self._model.modules() if id(module) in self._graphs]
+        with ExitStack() as stack:
+            for module in replaced:
+                stand_in: Any = _Forward(module, self._graphs[id(module)])
+                module.forward = stand_in
+                stack.callback(delattr, module, "forward")
+            yield
+
+    def close(self) -> None:
+        """Let the compiled graphs go."""
+        self._graphs.clear()
+
+
+class _Forward:
+    """Stands for a module's forward, and has its signature."""
+
+    def __init__(self, module: torch.nn.Module, graphs: Mapping[Signature, StepGraph]) -> None:
+        self._module, self._graphs = module, graphs
+        self.__wrapped__ = module.forward
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        inputs = named(self._module, args, kwargs)
+        for sized in (True, False):
+            graph = self._graphs.get(Signature.of(inputs, sized=sized))
+            if graph is not None:
+                return graph(inputs)
+        kind = type(self._module).__name__
+        raise UnsupportedOperation(f"{kind} is called in a way that it was not converted for")
+
+
+def _called(model: Any, prompt: Mapping[str, Any], tokens: int) -> list[Call]:
+    """The calls that ``generate`` makes, in their order."""
+    calls: list[Call] = []
+
+    def before(call: Call) -> None:
+        calls.append(Call(call.module, copy.deepcopy(call.inputs)))
+
+    def after(call: Call) -> None:
+        calls[-1].output = copy.deepcopy(call.output)
+        if name := _changed(calls[-1], call.inputs):
+            raise ChangedInPlace(
+                f"{type(call.module).__name__} changes its {name} and does not return it, "
+                "which no graph does"
+            )
+
+    with _whole_caches(), watching(model.modules(), before=before, after=after):
+        greedily(model, prompt, tokens)
+    return calls
+
+
+def _changed(call: Call, now: Mapping[str, Any]) -> str:
+    """The argument that a module has changed and does not hand on, if there is one."""
+    before = leaves(call.inputs)
+    handed_on = {name.partition(".")[0] for name in leaves(call.output)} & {*CACHES}
+    for name, leaf in leaves(dict(now)).items():
+        argument = name.partition(".")[0]
+        same = name in before and torch.equal(before[name], leaf)
+        if argument not in handed_on and not same and not leaf.isnan().any():
+            return argument
+    return ""
+
+
+def _groups(calls: list[Call]) -> list[Group]:
+    """Calls of one graph together: a graph of fixed sizes where a module sees but a few of them."""
+    alike: dict[tuple[int, Signature], list[Call]] = {}
+    for call in calls:
+        key = (id(call.module), Signature.of(call.inputs, sized=False))
+        alike.setdefault(key, []).append(call)
+    groups: list[Group] = []
+    for (_, signature), members in alike.items():
+        sized: dict[Signature, list[Call]] = {}
+        for call in members:
+            sized.setdefault(Signature.of(call.inputs, sized=True), []).append(call)
+        if signature.goes_on or len(sized) > _SIZES:
+            groups.append((signature, members))
+        else:
+            groups += [(fixed, found[:1]) for fixed, found in sized.items()]
+    return groups
+
+
+def _graph(calls: list[Call], compile_model: Compile, tolerance: float) -> StepGraph:
+    """By the cheaper path, or by the dearer one where that answers otherwise than the module."""
+    failures: dict[str, BaseException] = {}
+    disagreeing: StepGraph | None = None
+    for path, convert in _PATHS.items():
+        try:
+            graph = StepGraph(convert(calls), calls, compile_model)
+            answers = [graph.agreement(call, tolerance) for call in calls]
+        except MemoryError:
+            raise
+        except Exception as error:
+            failures[f"{path} of {type(calls[0].module).__name__}"] = error
+            continue
+        wrong = next((answer.reason for answer in answers if not answer.agrees), "")
+        if not wrong:
+            return graph
+        if disagreeing is None:
+            graph.disagreement = f"{path} of {type(calls[0].module).__name__}: {wrong}"
+            disagreeing = graph
+    if disagreeing is not None:
+        return disagreeing
+    raise neither_converts(failures)
+
+
+@contextmanager
+def _whole_caches() -> Iterator[None]:
+    """Let a layer with a window keep all tokens: its mask keeps it to the window anyway.
+
+    It counts tokens in a Python number, which a trace cannot follow. transformers' exporters do the
+    same.
+    """
+    from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
+
+    names = ("update", "get_mask_sizes", "get_seq_length")
+    before = {name: getattr(DynamicSlidingWindowLayer, name) for name in names}
+    for name in names:
+        setattr(DynamicSlidingWindowLayer, name, getattr(DynamicLayer, name))
+    try:
+        yield
+    finally:
+        for name, method in before.items():
+            setattr(DynamicSlidingWindowLayer, name, method)

@@ -1,0 +1,214 @@
+"""Operators that OpenVINO lacks or gets wrong, as a trace puts them instead.
+
+Each entry of the table is the same operation in terms of operators that OpenVINO 2026.4.1 converts
+right, with the reason why the plain one does not do. They hold for every model: which one is used
+depends on the operator alone. The graph is compared with the model itself afterwards, as any other.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+Tensor = torch.Tensor
+
+_PAST_OVERRIDING: Any = torch._C._nn
+_UNSEEN = ("pad_sequence",)
+"""Functions that take a list of tensors, which no mode gets to see."""
+
+
+class Substituted(TorchFunctionMode):
+    """Puts what the table has in place of an operator, wherever the model calls it."""
+
+    def __enter__(self) -> Any:
+        """Take also what torch calls past its own overriding."""
+        self._before = {name: getattr(_PAST_OVERRIDING, name) for name in _UNSEEN}
+        for name in _UNSEEN:
+            setattr(_PAST_OVERRIDING, name, SUBSTITUTES[name])
+        mode: Any = super()
+        return mode.__enter__()
+
+    def __exit__(self, *exception: Any) -> None:
+        """Put back what was there."""
+        for name, function in self._before.items():
+            setattr(_PAST_OVERRIDING, name, function)
+        mode: Any = super()
+        mode.__exit__(*exception)
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Run the substitute, or the operator itself where the table has none for these arguments.
+
+        Within a substitute this mode is off, so it may use the operator that it stands for.
+        """
+        kwargs = kwargs or {}
+        substitute = _substitute_of(func)
+        if substitute is not None:
+            result = substitute(*args, **kwargs)
+            if result is not NotImplemented:
+                return result
+        return func(*args, **kwargs)
+
+
+def _substitute_of(func: Any) -> Callable[..., Any] | None:
+    # torch.nn.functional.unfold, of images, is another operation.
+    if func is torch.Tensor.unfold:
+        return _unfold
+    return SUBSTITUTES.get(getattr(func, "__name__", ""))
+
+
+def _floor_divide(value: Any, divisor: Any) -> Any:
+    """Whole numbers: OpenVINO truncates -9 // 2 to -4, and rounds (40 - 1) // 2 up to 20.
+
+    The former without, the latter with an addition before, which the CPU's plugin fuses with the
+    division into arithmetic of float32. A division without a remainder is exact either way.
+    """
+    if not _are_whole(value, divisor):
+        return NotImplemented
+    return torch.floor_divide(value - torch.remainder(value, divisor), divisor)
+
+
+def _reflected_floor_divide(divisor: Any, value: Any) -> Any:
+    return _floor_divide(value, divisor)
+
+
+def _div(value: Any, divisor: Any, *, rounding_mode: str | None = None, **rest: Any) -> Any:
+    """As ``floor_divide``."""
+    if rest or rounding_mode is None or not _are_whole(value, divisor):
+        return NotImplemented
+    if rounding_mode == "floor":
+        return _floor_divide(value, divisor)
+    return torch.floor_divide(value - torch.fmod(value, divisor), divisor)
+
+
+def _are_whole(*values: Any) -> bool:
+    """Whether integers are divided, and not by each other outside of any tensor."""
+    return any(isinstance(value, Tensor) for value in values) and all(
+        not (value.dtype.is_floating_point or value.dtype.is_complex or value.dtype is torch.bool)
+        if isinstance(value, Tensor)
+        else isinstance(value, int)
+        for value in values
+    )
+
+
+def _diff(value: Tensor, n: int = 1, dim: int = -1, **rest: Any) -> Any:
+    """No translator."""
+    if n != 1 or any(given is not None for given in rest.values()):
+        return NotImplemented
+    length = value.shape[dim]
+    return value.narrow(dim, 1, length - 1) - value.narrow(dim, 0, length - 1)
+
+
+def _nan_to_num(
+    value: Tensor,
+    nan: float | None = None,
+    posinf: float | None = None,
+    neginf: float | None = None,
+) -> Any:
+    """No translator."""
+    if not value.is_floating_point():
+        return NotImplemented
+    limits = torch.finfo(value.dtype)
+    value = torch.where(value.isnan(), 0.0 if nan is None else nan, value)
+    value = torch.where(value == math.inf, limits.max if posinf is None else posinf, value)
+    return torch.where(value == -math.inf, limits.min if neginf is None else neginf, value)
+
+
+def _conj(value: Tensor) -> Any:
+    """No translator."""
+    if not value.is_complex():
+        return NotImplemented
+    return torch.view_as_complex(torch.view_as_real(value) * torch.tensor([1.0, -1.0]))
+
+
+def _solve_triangular(
+    matrix: Tensor, right: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
+) -> Any:
+    """No translator.
+
+    With unit diagonal, what is beside the diagonal is nilpotent: the inverse of 1 - N is the
+    product of 1 + N, 1 + N^2, 1 + N^4... up to the size, which are six products for 64 rows.
+    """
+    if not left:
+        return NotImplemented
+    size = matrix.shape[-1]
+    beside = -(matrix.triu(1) if upper else matrix.tril(-1))
+    if not unitriangular:
+        diagonal = matrix.diagonal(dim1=-2, dim2=-1)[..., None]
+        beside, right = beside / diagonal, right / diagonal
+    for _ in range(max(size - 1, 1).bit_length()):
+        right = right + beside @ right
+        beside = beside @ beside
+    return right
+
+
+def _index_put(value: Tensor, indices: Any, values: Tensor, accumulate: bool = False) -> Tensor:
+    """No translator, only for the operator that changes its argument."""
+    return value.clone().index_put_(indices, values, accumulate)
+
+
+def _pad_sequence(
+    sequences: Any,
+    batch_first: bool = False,
+    padding_value: float = 0.0,
+    padding_side: str = "right",
+) -> Tensor:
+    """No translator."""
+    lengths = [len(sequence) for sequence in sequences]
+    longest = max(lengths)
+    padded = []
+    for sequence, length in zip(sequences, lengths, strict=True):
+        missing = (0, longest - length) if padding_side == "right" else (longest - length, 0)
+        widths = (0, 0) * (sequence.dim() - 1) + missing
+        padded.append(torch.nn.functional.pad(sequence, widths, value=padding_value))
+    return torch.stack(padded, 0 if batch_first else 1)
+
+
+def _softmax(value: Tensor, dim: int | None = None, *rest: Any, **more: Any) -> Any:
+    """Attention with as many heads as places: the CPU's plugin fuses it ("snippets") and errs.
+
+    Off by half and more where query or key come from elementwise operations (a norm, a rotation);
+    right with the internal property ``SNIPPETS_MODE`` at ``DISABLE``, or one place more. Spelled
+    out, the softmax is not taken for that of an attention.
+    """
+    last = dim in (-1, value.dim() - 1)
+    if rest or not last or value.dim() != 4 or value.shape[1] != value.shape[2]:
+        return NotImplemented
+    if (dtype := more.get("dtype")) is not None:
+        value = value.to(dtype)
+    weights = torch.exp(value - value.amax(-1, keepdim=True))
+    # Divided by the sum, it would be fused into a softmax again.
+    return weights * weights.sum(-1, keepdim=True).reciprocal()
+
+
+def _unfold(value: Tensor, dimension: int, size: int, step: int) -> Tensor:
+    """OpenVINO does not know the rank of what its own translation makes."""
+    dimension %= value.dim()
+    count = (value.shape[dimension] - size) // step + 1
+    places = torch.arange(count)[:, None] * step + torch.arange(size)
+    windows = value.index_select(dimension, places.flatten())
+    shape = (*value.shape[:dimension], count, size, *value.shape[dimension + 1 :])
+    return windows.reshape(shape).movedim(dimension + 1, -1)
+
+
+SUBSTITUTES: Mapping[str, Callable[..., Any]] = {
+    "floor_divide": _floor_divide,
+    "__floordiv__": _floor_divide,
+    "__rfloordiv__": _reflected_floor_divide,
+    "div": _div,
+    "divide": _div,
+    "diff": _diff,
+    "nan_to_num": _nan_to_num,
+    "conj": _conj,
+    "linalg_solve_triangular": _solve_triangular,
+    "index_put": _index_put,
+    "softmax": _softmax,
+    "pad_sequence": _pad_sequence,
+}
+"""Name of a torch function: what stands for it; that answers ``NotImplemented`` where it does not
+apply, and its docstring says why it is needed."""

@@ -1,0 +1,196 @@
+"""The two paths by which a module that generation calls becomes an OpenVINO graph.
+
+As for whole models, a trace comes first, and transformers' exporter is taken where it does not
+convert or is wrong for other sizes than its own. The exporter follows sizes as symbols, which takes
+4 to 10 s for a graph where a trace takes 0.4 s.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from typing import Any
+
+import openvino
+import torch
+from torch.overrides import TorchFunctionMode
+
+from pytest_accelerate.hardware.generation import Call
+from pytest_accelerate.hardware.leaves import filled, leaves
+from pytest_accelerate.hardware.openvino_inputs import Preparation
+from pytest_accelerate.hardware.openvino_layout import (
+    CONCATENATIONS,
+    TAKING_NUMBERS,
+    FixedLayout,
+    without_empty_parts,
+)
+from pytest_accelerate.hardware.openvino_operators import Substituted
+
+CACHES = ("past_key_values", "cache_params", "state", "mems", "past_buckets_states")
+"""What transformers calls the inputs that are handed on from call to call."""
+_ANY = -1
+
+
+@dataclass(frozen=True)
+class ConvertedStep:
+    """A graph, with what its ports stand for."""
+
+    path: str
+    model: Any
+    """``openvino.Model``, without a state."""
+    taken: Mapping[str, str]
+    """Name of an input tensor: the name of its port."""
+    given: Mapping[str, str]
+    """Name of an output tensor: the name of its port."""
+    tensors: Callable[[Mapping[str, Any]], dict[str, torch.Tensor]]
+    """From the arguments of a call to the tensors to feed, by name."""
+
+
+def trace_step(calls: Sequence[Call]) -> ConvertedStep:
+    """Trace the module on the first of its calls; of one call alone, all sizes are fixed."""
+    step = _TracedStep(calls)
+    model = step.converted()
+    outputs = leaves(calls[0].output)
+    return ConvertedStep(
+        "trace",
+        model,
+        taken={name: _input_port(index) for index, name in enumerate(step.names)},
+        given={name: _output_port(index) for index, name in enumerate(outputs)},
+        tensors=step.tensors,
+    )
+
+
+def export_step(calls: Sequence[Call]) -> ConvertedStep:
+    """Convert by transformers' exporter."""
+    from transformers.exporters.exporter_openvino import OpenVINOConfig, OpenVINOExporter
+
+    module, inputs = calls[0].module, copy.deepcopy(calls[0].inputs)
+    config = OpenVINOConfig(dynamic=len(calls) > 1, stateful=False)
+    module_of_the_library: Any = module
+    with torch.no_grad():
+        model, _ = OpenVINOExporter().export_program(module_of_the_library, inputs, config=config)
+    preparation = Preparation.of(module, calls[0].inputs)
+    return ConvertedStep(
+        "export",
+        model,
+        taken=_ports(model.inputs, leaves(preparation.complete(calls[0].inputs)), "input."),
+        given=_ports(model.outputs, leaves(calls[0].output), "output."),
+        tensors=lambda given: leaves(preparation.complete(given)),
+    )
+
+
+def _ports(ports: Sequence[Any], tensors: Mapping[str, Any], prefix: str) -> dict[str, str]:
+    """The port of each tensor; the exporter puts a prefix where input and output share a name."""
+    known = {name for port in ports for name in port.get_names()}
+    return {name: port for name in tensors for port in (name, f"{prefix}{name}") if port in known}
+
+
+class _TracedStep(torch.nn.Module):
+    """A module with tensors as the only parameters of ``forward``, for calls of one signature."""
+
+    def __init__(self, calls: Sequence[Call]) -> None:
+        super().__init__()
+        first = calls[0]
+        self.module = first.module
+        self._fixed = len(calls) == 1
+        self._preparation = Preparation.of(first.module, first.inputs) if self._fixed else None
+        self._inputs = self._complete(first.inputs)
+        found = leaves(self._inputs)
+        baked = self._preparation.baked if self._preparation is not None else {}
+        self._examples = {
+            name: leaf for name, leaf in found.items() if name not in baked and leaf.numel()
+        }
+        self.names = tuple(self._examples)
+        """Dotted leaf names of the tensors, in the order of ``forward``'s parameters."""
+        self._sizes = _sizes(self._examples, calls)
+        # The exporter makes lists of layouts, and not every model that reads them takes lists.
+        self._inputs |= {
+            name: value
+            for name, value in first.inputs.items()
+            if name in baked and isinstance(value, torch.Tensor)
+        }
+
+    def _complete(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
+        return dict(inputs) if self._preparation is None else self._preparation.complete(inputs)
+
+    def tensors(self, inputs: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+        """The tensors of a call by name."""
+        return leaves(self._complete(inputs))
+
+    def call(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        """Run the module on these tensors in place of those that it was traced with."""
+        named = dict(zip(self.names, tensors, strict=True))
+        given = filled(self._inputs, named)
+        for name in CACHES:
+            if name in given and not isinstance(given[name], torch.Tensor):
+                # The module writes into it, also where it holds no tensor yet.
+                given[name] = filled(copy.deepcopy(self._inputs[name]), named, name)
+        with ExitStack() as stack:
+            stack.enter_context(self._layout(named))
+            stack.enter_context(Substituted())
+            output = self.module(**given)
+        return tuple(value.clone() for value in leaves(output).values())
+
+    def _layout(self, named: Mapping[str, torch.Tensor]) -> AbstractContextManager[object]:
+        if not self._fixed:
+            return _Traceable()
+        constants = [leaf for name, leaf in leaves(self._inputs).items() if name not in named]
+        return FixedLayout(constants, (*self.module.parameters(), *self.module.buffers()))
+
+    def converted(self) -> Any:
+        """The ``openvino.Model`` of the module, ports named by number."""
+        parameters = ", ".join(_input_port(index) for index in range(len(self.names)))
+        scope: dict[str, Any] = {}
+        exec(f"def forward(self, {parameters}): return self.call({parameters})", scope)
+        self.__class__ = type("TracedByName", (_TracedStep,), {"forward": scope["forward"]})
+        examples = tuple(value.clone() for value in self._examples.values())
+        trace: Any = torch.jit.trace
+        with torch.no_grad():
+            graph = trace(self, examples, check_trace=False, strict=False)
+            model = openvino.convert_model(
+                graph, input=[openvino.PartialShape(self._sizes[name]) for name in self.names]
+            )
+        for index, port in enumerate(model.outputs):
+            # One that is an input as well keeps the name that it has as such.
+            port.get_tensor().add_names({_output_port(index)})
+        return model
+
+
+class _Traceable(TorchFunctionMode):
+    """Calls functions of torch as ``torch.jit`` and OpenVINO can have them.
+
+    Concatenations leave out the tensors of shape (0,) that caches begin as, as torch does; what is
+    filled is filled by numbers, since ``torch.jit`` fails at truth values.
+    """
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
+    ) -> Any:
+        """Run ``func`` with arguments changed where they have to be."""
+        if func in CONCATENATIONS and args:
+            args = (without_empty_parts(args[0]), *args[1:])
+        if getattr(func, "__name__", "") in TAKING_NUMBERS:
+            args = tuple(int(item) if isinstance(item, bool) else item for item in args)
+        return func(*args, **(kwargs or {}))
+
+
+def _input_port(index: int) -> str:
+    return f"input_{index}"
+
+
+def _output_port(index: int) -> str:
+    return f"output_{index}"
+
+
+def _sizes(examples: Mapping[str, torch.Tensor], calls: Sequence[Call]) -> dict[str, list[int]]:
+    """The shape of each tensor; -1 where it is another in another call."""
+    others = [leaves(call.inputs) for call in calls[1:]]
+    return {
+        name: [
+            size if all(other[name].shape[axis] == size for other in others) else _ANY
+            for axis, size in enumerate(value.shape)
+        ]
+        for name, value in examples.items()
+    }

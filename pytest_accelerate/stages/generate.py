@@ -1,0 +1,151 @@
+"""Stage ``generate``: greedy tokens, and the logits of each, are those of the reference.
+
+The reference is what the same weights generate on the CPU in fp32, eager, with a KV cache. The cell
+cpu-fp32 is that itself, so it is compared with a generation that has no cache and reads everything
+anew for each token. Every step is compared, not the tokens alone: of random weights they repeat
+themselves, and a position that is one off may leave them as they are.
+
+A row whose tokens come to differ while the logits agree has met a tie. From there on it reads
+another text, and is left out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import torch
+
+from pytest_accelerate import hardware
+from pytest_accelerate.agreement import compare
+from pytest_accelerate.cells import Verdict
+from pytest_accelerate.hardware.generation import Generation, Step
+from pytest_accelerate.stages.base import Context, Outcome
+from pytest_accelerate.tolerances import tolerance_of
+from pytest_accelerate.zoo.generating_specimen import GeneratingSpecimen, generator
+
+TOKENS = 8
+"""Generated for each row: enough for a window of the tiny models to slide."""
+
+
+def generate(context: Context) -> Outcome | None:
+    """Generate and compare; ``None`` where the type has nothing that generates."""
+    specimen = generator(context.specimen)
+    if specimen is None:
+        return None
+    cell = context.cell
+    loaded = context.hardware.load_generator(specimen, cell.precision, TOKENS)
+    try:
+        generation = loaded.generate(specimen.prompt, TOKENS)
+        path, known = loaded.path, loaded.path_reason
+    finally:
+        loaded.close()
+    is_reference = (cell.hardware, cell.precision) == ("cpu", "fp32")
+    expected = _expected(specimen, generation if is_reference else None)
+    compared = compare_generations(generation, expected, tolerance_of(cell.precision))
+    cache = "KV cache" if generation.cached else "no cache"
+    context.measures = replace(
+        context.measures,
+        generated_tokens=len(generation.steps),
+        generation=_joined(specimen.model_class, cache, path, compared.ties, between=", "),
+        generated_tokens_per_second=generation.tokens_per_second,
+    )
+    if not compared.reason:
+        return Outcome()
+    return Outcome(Verdict.MISMATCH, _joined(compared.reason, known, between="; "))
+
+
+def _joined(*words: str, between: str) -> str:
+    return between.join(word for word in words if word)
+
+
+def _expected(specimen: GeneratingSpecimen, cached: Generation | None) -> Generation:
+    """What the CPU generates; without a cache, where what it generates with one is given."""
+    reference = hardware.create("cpu").load_generator(specimen, "fp32", TOKENS)
+    try:
+        if cached is None:
+            return reference.generate(specimen.prompt, TOKENS)
+        anew = reference.generate(specimen.prompt, TOKENS, cache=False)
+        if not anew.cached:
+            return anew
+        # ``generate`` insists on a cache where a prompt is given as embeddings. Then the last token
+        # is asked for by a prompt that holds all those before it.
+        longer = _continued(specimen.prompt, cached.outputs["output"][:, -TOKENS:-1])
+        last = reference.generate(longer, 1, cache=False).steps
+        return Generation(cached.outputs, (*cached.steps[:-1], *last))
+    finally:
+        reference.close()
+
+
+def _continued(prompt: Mapping[str, Any], tokens: torch.Tensor) -> dict[str, Any]:
+    """A prompt with tokens (rows, tokens) behind it, and what stands beside its text as long."""
+    shape = prompt["input_ids"].shape
+    more = {"input_ids": tokens, "attention_mask": torch.ones_like(tokens)}
+    return {
+        name: torch.cat([value, more.get(name, torch.zeros_like(tokens)).to(value.dtype)], dim=1)
+        if isinstance(value, torch.Tensor) and value.shape == shape
+        else value
+        for name, value in prompt.items()
+    }
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """What the comparison of two generations found."""
+
+    reason: str = ""
+    """What differs, in one line; empty where nothing does."""
+    ties: str = ""
+    """How many tokens were compared where some rows met a tie; empty where none did."""
+
+
+def compare_generations(
+    generation: Generation, expected: Generation, tolerance: float
+) -> Comparison:
+    """Compare two generations step by step, then what came of them.
+
+    Args:
+        generation: of the hardware at hand.
+        expected: the reference.
+        tolerance: bound on ``max|a-b| / max|ref|`` of the logits of a step.
+    """
+    if len(generation.steps) != len(expected.steps):
+        made, wanted = len(generation.steps), len(expected.steps)
+        return Comparison(f"{made} steps instead of {wanted}")
+    rows, compared = _Rows(expected), 0
+    for number, (step, reference) in enumerate(zip(generation.steps, expected.steps, strict=True)):
+        if reason := rows.differ(step, reference, tolerance):
+            return Comparison(f"token {number + 1}: {reason}")
+        compared += int(rows.together.sum())
+        rows.leave(step, reference)
+    if bool(rows.together.all()):
+        agreement = compare(generation.outputs, expected.outputs, tolerance)
+        return Comparison(f"generated {agreement.reason}" if not agreement.agrees else "")
+    total = len(rows.together) * len(expected.steps)
+    return Comparison(ties=f"ties: {compared} of {total} tokens compared")
+
+
+class _Rows:
+    """Which rows still read the same text as the reference's."""
+
+    def __init__(self, expected: Generation) -> None:
+        count = expected.steps[0].logits.shape[0] if expected.steps else 0
+        self.together = torch.ones(count, dtype=torch.bool)
+
+    def differ(self, step: Step, reference: Step, tolerance: float) -> str:
+        """By how much the logits of a step are off, if by more than the tolerance."""
+        if step.logits.shape != reference.logits.shape:
+            shape, wanted = list(step.logits.shape), list(reference.logits.shape)
+            return f"logits of shape {shape} instead of {wanted}"
+        agreement = compare(
+            {"logits": step.logits[self.together]},
+            {"logits": reference.logits[self.together]},
+            tolerance,
+        )
+        return agreement.reason
+
+    def leave(self, step: Step, reference: Step) -> None:
+        """Leave out the rows whose likeliest tokens differ."""
+        same = step.logits.argmax(-1) == reference.logits.argmax(-1)
+        self.together &= same.flatten(1).all(-1) if same.dim() > 1 else same

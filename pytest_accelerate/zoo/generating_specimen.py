@@ -1,0 +1,116 @@
+"""From a specimen to one that generates: the class with a head for it, and a prompt."""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from pytest_accelerate.errors import NotConstructible
+from pytest_accelerate.zoo.build import drawn, offline, quiet
+from pytest_accelerate.zoo.classes import generating_class
+from pytest_accelerate.zoo.initialise import settle_norms
+from pytest_accelerate.zoo.recipe import Recipe
+from pytest_accelerate.zoo.recipes import recipe_for
+from pytest_accelerate.zoo.specimen import Specimen
+
+_ANSWERS = frozenset(("decoder_input_ids", "decoder_attention_mask", "labels"))
+"""What a forward pass is given and ``generate`` makes by itself."""
+
+
+@dataclass(frozen=True)
+class GeneratingSpecimen:
+    """A real model of one type that generates, with something to go on from."""
+
+    model_type: str
+    model: torch.nn.Module
+    """In eval mode, fp32, on the CPU, of a class with transformers' ``generate``."""
+    prompt: Mapping[str, Any]
+    """Keyword arguments of ``generate``: the specimen's inputs, its padding before the text where
+    the text is gone on with."""
+
+    @property
+    def model_class(self) -> str:
+        """Name of the model's class, such as ``BertLMHeadModel``."""
+        return type(self.model).__name__
+
+
+def generator(specimen: Specimen) -> GeneratingSpecimen | None:
+    """The class of a specimen's type that generates, of the same config, weights' seed and inputs.
+
+    Args:
+        specimen: as the zoo hands it out; a model of it that can generate is used as it is, and of
+            a checkpoint no other, which would have a head without trained weights.
+
+    Returns:
+        ``None`` where no class of the type can generate.
+
+    Raises:
+        NotConstructible: there is such a class, and it cannot be built.
+    """
+    recipe = recipe_for(specimen.model_type)
+    own = _generating_itself(specimen.model)
+    if recipe.build or recipe.compose or specimen.weights == "pretrained":
+        kind = type(own) if own is not None else None
+    else:
+        kind = generating_class(specimen.model_type, recipe.model_class)
+    if kind is None:
+        return None
+    model = own if own is not None and type(own) is kind else _built(specimen, kind, recipe)
+    return GeneratingSpecimen(specimen.model_type, model, _prompt(specimen, model))
+
+
+def _generating_itself(model: torch.nn.Module) -> torch.nn.Module | None:
+    from transformers import GenerationMixin
+
+    mixin: Any = GenerationMixin
+    candidates = (model, getattr(model, "model", None))  # the zoo's own frames hold a model
+    return next((part for part in candidates if isinstance(part, mixin)), None)
+
+
+def _built(specimen: Specimen, kind: type[Any], recipe: Recipe) -> torch.nn.Module:
+    attention = recipe.attention or "eager"
+    try:
+        with quiet(), offline(True):
+            held: Any = specimen.model.config
+            config = copy.deepcopy(held)
+            if hasattr(config, "is_decoder") and not getattr(config, "is_encoder_decoder", False):
+                config.is_decoder = True  # an encoder by default, and one that sees what follows
+            model = drawn(
+                specimen.model_type,
+                lambda: kind._from_config(
+                    config, attn_implementation=attention, dtype=torch.float32
+                ),
+            )
+            settle_norms(model, specimen.inputs)
+            return model
+    except Exception as error:
+        said = " ".join(f"{type(error).__name__}: {error}".split())
+        raise NotConstructible(
+            f"{specimen.model_type} ({kind.__name__}) cannot be built to generate: {said}"
+        ) from error
+
+
+def _prompt(specimen: Specimen, model: Any) -> dict[str, Any]:
+    prompt = {name: value for name, value in specimen.inputs.items() if name not in _ANSWERS}
+    if not model.config.is_encoder_decoder:
+        prompt = _padded_before(prompt)
+    return prompt
+
+
+def _padded_before(prompt: Mapping[str, Any]) -> dict[str, Any]:
+    """The prompt with its padding moved before the text, which goes on at its end."""
+    ids, mask = prompt.get("input_ids"), prompt.get("attention_mask")
+    if ids is None or mask is None or mask.shape != ids.shape[:2]:
+        return dict(prompt)
+    padding = (mask == 0).sum(-1).tolist()
+
+    def moved(value: Any) -> Any:
+        if not isinstance(value, torch.Tensor) or value.shape[:2] != ids.shape[:2]:
+            return value
+        return torch.stack([row.roll(by, 0) for row, by in zip(value, padding, strict=True)])
+
+    return {name: moved(value) for name, value in prompt.items()}

@@ -1,0 +1,37 @@
+"""Models that draw in each forward pass what they hash by."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import Any
+
+import torch
+from torch.overrides import TorchFunctionMode
+
+from pytest_accelerate.zoo.around import Around
+
+
+class Hashing(Around):
+    """Reformer, whose buckets are drawn from the seed of its config, at the precision it runs at.
+
+    One seed gives other draws in float64 than in float32, and so other buckets, where attention is
+    to other tokens: in float64 it gets the draws of float32.
+    """
+
+    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:
+        """What the model says of tokens (batch, length)."""
+        double = next(self.model.parameters()).dtype is torch.float64
+        with _DrawnInSingle() if double else nullcontext():
+            return self.model(input_ids, attention_mask=attention_mask)
+
+
+class _DrawnInSingle(TorchFunctionMode):
+    """Normal numbers of float64 that are those which float32 would have got."""
+
+    def __torch_function__(
+        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
+    ) -> Any:
+        kwargs = kwargs or {}
+        if func is torch.randn and kwargs.get("dtype") is torch.float64:
+            return func(*args, **{**kwargs, "dtype": torch.float32}).double()
+        return func(*args, **kwargs)

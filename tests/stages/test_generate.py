@@ -1,0 +1,206 @@
+"""Stage ``generate``: real models generate the same with and without a cache, here and there."""
+
+from __future__ import annotations
+
+import copy
+from dataclasses import replace
+from typing import Any
+
+import pytest
+import torch
+from transformers import GenerationMixin
+from transformers.cache_utils import DynamicLayer
+
+from pytest_accelerate import zoo
+from pytest_accelerate.cells import CellSettings, ModelCell, Result, Stage, StageResult, Verdict
+from pytest_accelerate.hardware.generation import Generation, Step
+from pytest_accelerate.hardware.openvino_generation import ChangedInPlace
+from pytest_accelerate.hardware.registry import create
+from pytest_accelerate.hardware.torch import TorchHardware
+from pytest_accelerate.stages import run_cell
+from pytest_accelerate.stages.generate import TOKENS, compare_generations
+from pytest_accelerate.zoo.generating_specimen import generator
+
+PLUGINS = (("deafened", f"{__name__}:WrongHead"),)
+
+
+class WrongHead(TorchHardware):
+    """The CPU, but what chooses the token is a hundredth too large in one row."""
+
+    def __init__(self, name: str) -> None:
+        super().__init__("cpu")
+        self.name = name
+
+    def load_generator(self, specimen: Any, precision: str, tokens: int) -> Any:
+        """Load as the CPU does, with another head."""
+        model = copy.deepcopy(specimen.model)
+        model.lm_head.weight.data = model.lm_head.weight.data.clone()
+        model.lm_head.weight.data[7] *= 1.01
+        return super().load_generator(replace(specimen, model=model), precision, tokens)
+
+
+def result_of(model_type: str, hardware: str = "cpu", precision: str = "fp32") -> Result:
+    """The cell with this stage as its only optional one."""
+    settings = CellSettings(stages=("generate",), hardware_plugins=PLUGINS)
+    return run_cell(ModelCell(model_type, hardware, precision), settings)
+
+
+def generated(result: Result) -> StageResult:
+    """What the stage came to."""
+    return next(stage for stage in result.stages if stage.stage == Stage.GENERATE)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "model_class"),
+    [
+        ("gpt2", "GPT2LMHeadModel"),
+        ("bert", "BertLMHeadModel"),
+        ("t5", "T5ForConditionalGeneration"),
+        ("whisper", "WhisperForConditionalGeneration"),
+        ("llava_next", "LlavaNextForConditionalGeneration"),
+        ("blip", "BlipForConditionalGeneration"),
+        ("blip-2", "Blip2ForConditionalGeneration"),
+        ("musicgen", "MusicgenForConditionalGeneration"),
+        ("mamba", "MambaForCausalLM"),
+        ("mixtral", "MixtralForCausalLM"),
+        ("gemma3_text", "Gemma3ForCausalLM"),
+    ],
+)
+def test_a_cache_changes_no_token(model_type: str, model_class: str) -> None:
+    """Decoders, encoders with one, speech, images, music, states, experts and windows agree."""
+    result = result_of(model_type)
+    assert generated(result).verdict is Verdict.PASS
+    assert result.measures.generation == f"{model_class}, KV cache, eager"
+    assert result.measures.generated_tokens in (TOKENS, TOKENS + 1)
+    assert result.measures.generated_tokens_per_second is not None
+    assert result.measures.generated_tokens_per_second > 0
+
+
+@pytest.mark.parametrize(
+    "model_type", ["gpt2", "bart", "whisper", "llava_next", "blip-2", "musicgen", "mamba"]
+)
+def test_openvino_generates_the_same_with_a_state(model_type: str) -> None:
+    """Every module that generation calls is a graph, and decoding keeps its cache in it."""
+    result = result_of(model_type, "openvino")
+    assert generated(result).verdict is Verdict.PASS
+    assert result.measures.generation.endswith("KV cache, trace, stateful decode")
+
+
+@pytest.mark.parametrize("precision", ["bf16", "fp16"])
+def test_half_precisions_generate_the_same_within_their_tolerance(precision: str) -> None:
+    """Rows that meet a tie are left out from there on, and it is said how much was compared."""
+    assert generated(result_of("gpt2", precision=precision)).verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize("model_type", ["vit", "clip"])
+def test_a_type_that_generates_nothing_has_no_such_stage(model_type: str) -> None:
+    """The stage is absent: to say it of hundreds of types would be noise."""
+    result = result_of(model_type)
+    assert result.verdict is Verdict.PASS
+    assert Stage.GENERATE not in [stage.stage for stage in result.stages]
+    assert result.measures.generated_tokens is None
+
+
+def test_a_cache_that_forgets_is_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A model whose cache hands back the last token alone makes the cell partial."""
+    update = DynamicLayer.update
+
+    def forgetful(self: Any, keys: torch.Tensor, values: torch.Tensor, *args: Any) -> Any:
+        update(self, keys, values, *args)
+        if keys.shape[-2] > 1:
+            return keys, values
+        blank = torch.zeros_like(self.keys[..., :-1, :])
+        return torch.cat([blank, keys], -2), torch.cat([blank, values], -2)
+
+    monkeypatch.setattr(DynamicLayer, "update", forgetful)
+    result = result_of("llama")
+    assert result.verdict is Verdict.PARTIAL
+    assert generated(result).verdict is Verdict.MISMATCH
+    assert generated(result).reason.startswith("token 2: output logits: relative error")
+
+
+def test_positions_that_are_one_off_are_caught(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The position of each token after the prompt counts."""
+    prepare = GenerationMixin.prepare_inputs_for_generation
+
+    def shifted(self: Any, *args: Any, **kwargs: Any) -> Any:
+        inputs = prepare(self, *args, **kwargs)
+        if inputs["input_ids"].shape[1] == 1:
+            inputs["position_ids"] = inputs["position_ids"] + 1
+        return inputs
+
+    monkeypatch.setattr(GenerationMixin, "prepare_inputs_for_generation", shifted)
+    assert generated(result_of("gpt2")).verdict is Verdict.MISMATCH
+
+
+def test_hardware_that_chooses_otherwise_is_caught() -> None:
+    """One row of the head that is a hundredth too large is no agreement."""
+    result = result_of("gpt2", "deafened")
+    assert generated(result).verdict is Verdict.MISMATCH
+    assert "logits" in result.reason
+
+
+def test_a_module_that_changes_what_it_is_given_is_told() -> None:
+    """A graph has no way to do that, so that OpenVINO's cell says so instead of being wrong."""
+    specimen = generator(zoo.construct("parakeet_rnnt"))
+    assert specimen is not None
+    with pytest.raises(ChangedInPlace, match="ParakeetForRNNT changes its decoder_cache"):
+        create("openvino").load_generator(specimen, "fp32", TOKENS)
+
+
+def test_the_prompt_ends_with_text_in_every_row() -> None:
+    """A decoder goes on at the end: what padding there is stands before the text."""
+    specimen = generator(zoo.construct("gpt2"))
+    assert specimen is not None
+    mask = specimen.prompt["attention_mask"]
+    assert mask[:, -1].tolist() == [1, 1]
+    assert int(mask.sum()) < mask.numel()
+
+
+def steps(*logits: list[list[float]]) -> tuple[Step, ...]:
+    """Steps of two rows and three tokens."""
+    return tuple(Step(torch.tensor(of_one), 1, float(at)) for at, of_one in enumerate(logits))
+
+
+def generation(tokens: list[list[int]], *logits: list[list[float]]) -> Generation:
+    """A generation of these logits, from which these tokens came."""
+    return Generation({"output": torch.tensor(tokens)}, steps(*logits))
+
+
+CLOSE = [[1.0, 0.99999, 0.0], [0.0, 1.0, 0.5]]
+REFERENCE = generation([[0, 2], [1, 1]], CLOSE, [[0.0, 0.1, 1.0], [0.0, 1.0, 0.5]])
+
+
+def test_a_tie_ends_the_comparison_of_its_row_alone() -> None:
+    """Both of two tokens within the tolerance are right; what follows is another text."""
+    tied = [[0.99999, 1.0, 0.0], [0.0, 1.0, 0.5]]
+    other = generation([[1, 0], [1, 1]], tied, [[1.0, 0.1, 0.0], [0.0, 1.0, 0.5]])
+    found = compare_generations(other, REFERENCE, 1e-4)
+    assert found.reason == ""
+    assert found.ties == "ties: 3 of 4 tokens compared"
+
+
+def test_the_other_row_of_a_tie_is_still_compared() -> None:
+    """A tie excuses its own row and no other."""
+    tied = [[0.99999, 1.0, 0.0], [0.0, 1.0, 0.5]]
+    other = generation([[1, 0], [1, 2]], tied, [[1.0, 0.1, 0.0], [0.0, 0.2, 1.0]])
+    assert compare_generations(other, REFERENCE, 1e-4).reason.startswith("token 2: ")
+
+
+def test_what_is_no_tie_is_a_mismatch() -> None:
+    """Another token is wrong where the logits differ by more than the tolerance."""
+    wrong = [[0.9, 1.0, 0.0], [0.0, 1.0, 0.5]]
+    other = generation([[1, 2], [1, 1]], wrong, [[0.0, 0.1, 1.0], [0.0, 1.0, 0.5]])
+    assert compare_generations(other, REFERENCE, 1e-4).reason.startswith("token 1: ")
+
+
+def test_tokens_that_are_not_those_of_the_logits_are_a_mismatch() -> None:
+    """The same logits and other tokens: the choice itself is wrong."""
+    other = Generation({"output": torch.tensor([[0, 2], [1, 0]])}, REFERENCE.steps)
+    assert compare_generations(other, REFERENCE, 1e-4).reason.startswith("generated output output")
+
+
+def test_fewer_steps_are_a_mismatch() -> None:
+    """A generation that ends early is not the same."""
+    other = Generation({"output": torch.tensor([[0], [1]])}, REFERENCE.steps[:1])
+    assert compare_generations(other, REFERENCE, 1e-4).reason == "1 steps instead of 2"
