@@ -123,7 +123,8 @@ def _conj(value: Tensor) -> Any:
     """No translator."""
     if not value.is_complex():
         return NotImplemented
-    return torch.view_as_complex(torch.view_as_real(value) * torch.tensor([1.0, -1.0]))
+    real, imaginary = torch.view_as_real(value).unbind(-1)
+    return torch.view_as_complex(torch.stack([real, -imaginary], -1))
 
 
 def _solve_triangular(
@@ -139,7 +140,8 @@ def _solve_triangular(
     size = matrix.shape[-1]
     beside = -(matrix.triu(1) if upper else matrix.tril(-1))
     if not unitriangular:
-        diagonal = matrix.diagonal(dim1=-2, dim2=-1)[..., None]
+        # OpenVINO has no aten::diagonal either.
+        diagonal = (matrix * torch.eye(size, dtype=matrix.dtype)).sum(-1, keepdim=True)
         beside, right = beside / diagonal, right / diagonal
     for _ in range(max(size - 1, 1).bit_length()):
         right = right + beside @ right
@@ -169,23 +171,6 @@ def _pad_sequence(
     return torch.stack(padded, 0 if batch_first else 1)
 
 
-def _softmax(value: Tensor, dim: int | None = None, *rest: Any, **more: Any) -> Any:
-    """Attention with as many heads as places: the CPU's plugin fuses it ("snippets") and errs.
-
-    Off by half and more where query or key come from elementwise operations (a norm, a rotation);
-    right with the internal property ``SNIPPETS_MODE`` at ``DISABLE``, or one place more. Spelled
-    out, the softmax is not taken for that of an attention.
-    """
-    last = dim in (-1, value.dim() - 1)
-    if rest or not last or value.dim() != 4 or value.shape[1] != value.shape[2]:
-        return NotImplemented
-    if (dtype := more.get("dtype")) is not None:
-        value = value.to(dtype)
-    weights = torch.exp(value - value.amax(-1, keepdim=True))
-    # Divided by the sum, it would be fused into a softmax again.
-    return weights * weights.sum(-1, keepdim=True).reciprocal()
-
-
 def _unfold(value: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """OpenVINO does not know the rank of what its own translation makes."""
     dimension %= value.dim()
@@ -207,7 +192,6 @@ SUBSTITUTES: Mapping[str, Callable[..., Any]] = {
     "conj": _conj,
     "linalg_solve_triangular": _solve_triangular,
     "index_put": _index_put,
-    "softmax": _softmax,
     "pad_sequence": _pad_sequence,
 }
 """Name of a torch function: what stands for it; that answers ``NotImplemented`` where it does not

@@ -1,0 +1,83 @@
+"""Operators that OpenVINO lacks or gets wrong: what stands for them answers as torch does."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+import torch
+
+from pytest_accelerate import hardware
+from pytest_accelerate.agreement import compare
+from pytest_accelerate.zoo.specimen import Specimen
+
+Function = Callable[[torch.Tensor], torch.Tensor]
+
+WHOLE = torch.tensor([[-9, -8, -1, 0], [40, 39, 63, 7]])
+REAL = torch.tensor([[[4.0, 1.0, -2.0], [0.5, 3.0, 1.0], [1.0, -1.0, 2.0]]] * 2)
+
+CASES: dict[str, tuple[torch.Tensor, Function]] = {
+    "floor division": (WHOLE, lambda x: x // 2),
+    "floor division after an addition": (WHOLE, lambda x: (x.sum(-1) - 1) // 2 + 1),
+    "floor division by what is traced": (WHOLE, lambda x: 40 // (x * x + 1)),
+    "division rounded down": (WHOLE, lambda x: torch.div(x - 1, 2, rounding_mode="floor")),
+    "division rounded to zero": (WHOLE, lambda x: torch.div(x - 1, 2, rounding_mode="trunc")),
+    "division of real numbers": (REAL, lambda x: torch.div(x, 2.0) + x // 2.0),
+    "differences": (REAL, lambda x: x.diff() + torch.diff(x, dim=-1)),
+    "no number": (
+        REAL,
+        lambda x: torch.nan_to_num(torch.where(x > 1, torch.nan, x), nan=7.0),
+    ),
+    "conjugate": (
+        REAL,
+        lambda x: torch.view_as_real(torch.conj(torch.view_as_complex(x[..., :2].contiguous()))),
+    ),
+    "lower triangle": (REAL, lambda x: torch.linalg.solve_triangular(x, x + 1, upper=False)),
+    "upper triangle": (REAL, lambda x: torch.linalg.solve_triangular(x, x + 1, upper=True)),
+    "triangle of ones": (
+        REAL,
+        lambda x: torch.linalg.solve_triangular(x, x + 1, upper=False, unitriangular=True),
+    ),
+    "putting": (REAL, lambda x: x.index_put((torch.tensor([1]),), torch.zeros(3, 3)) + x),
+    "padding": (
+        REAL,
+        lambda x: torch.nn.utils.rnn.pad_sequence([x[0], x[1, :2]], True, padding_value=-1.0),
+    ),
+    "padding at the left": (
+        REAL,
+        lambda x: torch.nn.utils.rnn.pad_sequence([x[0], x[1, :2]], padding_side="left"),
+    ),
+    "windows": (REAL, lambda x: x.unfold(-1, 2, 1) + x.unfold(1, 2, 1).transpose(1, 2)),
+}
+
+
+class Applied(torch.nn.Module):
+    """One function as a model."""
+
+    def __init__(self, function: Function) -> None:
+        super().__init__()
+        self.function = function
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Apply it."""
+        return self.function(x)
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_a_substitute_answers_as_the_operator_does(case: str) -> None:
+    """OpenVINO answers by the trace what torch does, for the traced numbers and for others."""
+    x, function = CASES[case]
+    model = Applied(function).eval()
+    loaded = hardware.create("openvino").load(Specimen("own", model, {"x": x}, ("text",)), "fp32")
+    assert loaded.path == "trace"
+    for given in (x, x.flip(0) + x.new_ones(())):
+        assert compare(loaded.run({"x": given}), {"output": model(given)}, 1e-5).agrees
+
+
+def test_torch_is_as_it_was_after_a_trace() -> None:
+    """What is replaced within torch for the time of a trace is put back."""
+    before = torch._C._nn.pad_sequence  # type: ignore[attr-defined]
+    _, function = CASES["padding"]
+    specimen = Specimen("own", Applied(function).eval(), {"x": REAL}, ("text",))
+    hardware.create("openvino").load(specimen, "fp32")
+    assert torch._C._nn.pad_sequence is before  # type: ignore[attr-defined]
