@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import copy
 import inspect
+import re
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -18,6 +19,8 @@ from typing import Any
 import torch
 
 from pytest_accelerate.hardware.outputs import flatten
+
+_PLACEHOLDER = re.compile(r"^(image|video|audio|vision|frame)\w*_token_(id|index)$")
 
 
 @dataclass(frozen=True)
@@ -177,6 +180,7 @@ def _greedy(model: Any, tokens: int, cache: bool) -> Iterator[None]:
             min_new_tokens=None,
             use_cache=cache,
             eos_token_id=None,
+            suppress_tokens=_placeholders(model) or None,
             pad_token_id=_first_number(config.pad_token_id, config.eos_token_id),
             decoder_start_token_id=_first_number(
                 config.decoder_start_token_id, config.bos_token_id, config.pad_token_id
@@ -194,6 +198,26 @@ def _generating(model: Any) -> list[Any]:
     """The model, and those of its parts that it lets generate."""
     found = (part for part in model.modules() if hasattr(part, "generate"))
     return [part for part in found if getattr(part, "generation_config", None) is not None]
+
+
+def _placeholders(model: Any) -> list[int]:
+    """The tokens that stand for what is seen or heard: one that is generated would want another."""
+    from transformers import GenerationMixin, PreTrainedConfig
+
+    mixin: Any = GenerationMixin
+    if type(model)._sample is not mixin._sample:
+        return []  # a loop of the type's own, which may choose something other than text
+    found: set[int] = set()
+    parts = [model.config]
+    while parts:
+        part = parts.pop()
+        for name, value in vars(part).items():
+            if isinstance(value, PreTrainedConfig):
+                parts.append(value)
+            elif _PLACEHOLDER.search(name) and type(value) is int and value >= 0:
+                found.add(value)
+    vocabulary = model.config.get_text_config(decoder=True).vocab_size if found else 0
+    return sorted(token for token in found if token < vocabulary)
 
 
 def _first_number(*values: Any) -> int:

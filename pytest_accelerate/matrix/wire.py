@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -86,5 +87,7 @@ def _check_value(name: str, value: Any, kinds: tuple[type, ...]) -> None:
     if isinstance(value, tuple):
         for item in value:
             _check_value(name, item, (str,))
-    elif isinstance(value, _NUMBER) and not -_LARGEST < value < _LARGEST:  # nor NaN
+    elif isinstance(value, int) and not -_LARGEST < value < _LARGEST:
+        raise ValueError(f"{name} cannot be {value!r:.80}")
+    elif isinstance(value, float) and not math.isfinite(value):
         raise ValueError(f"{name} cannot be {value!r:.80}")

@@ -5,8 +5,8 @@ cpu-fp32 is that itself, so it is compared with a generation that has no cache a
 anew for each token. Every step is compared, not the tokens alone: of random weights they repeat
 themselves, and a position that is one off may leave them as they are.
 
-Where the reference itself does not generate, mostly for want of a prompt that the model takes, there
-is nothing to hold a hardware to: ``not-run``, with what was raised.
+Where the reference itself does not generate, mostly for want of a prompt that the model takes,
+there is nothing to hold a hardware to: ``not-run``, with what was raised.
 
 A row whose tokens come to differ while the logits agree has met a tie. From there on it reads
 another text, and is left out.
@@ -59,7 +59,7 @@ def generate(context: Context) -> Outcome | None:
     cache = "KV cache" if generation.cached else "no cache"
     context.measures = replace(
         context.measures,
-        generated_tokens=len(generation.steps),
+        generated_tokens=len(generation.steps) or None,
         generation=_joined(specimen.model_class, cache, path, compared.ties, between=", "),
         generated_tokens_per_second=generation.tokens_per_second,
     )

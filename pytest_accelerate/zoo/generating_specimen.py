@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import inspect
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -95,10 +96,15 @@ def _built(specimen: Specimen, kind: type[Any], recipe: Recipe) -> torch.nn.Modu
 
 
 def _prompt(specimen: Specimen, model: Any) -> dict[str, Any]:
-    prompt = {name: value for name, value in specimen.inputs.items() if name not in _ANSWERS}
+    taken = {*_parameters(model.forward), *_parameters(model.generate)} - _ANSWERS
+    prompt = {name: value for name, value in specimen.inputs.items() if name in taken}
     if not model.config.is_encoder_decoder:
         prompt = _padded_before(prompt)
     return prompt
+
+
+def _parameters(function: Any) -> tuple[str, ...]:
+    return tuple(inspect.signature(function).parameters)
 
 
 def _padded_before(prompt: Mapping[str, Any]) -> dict[str, Any]:

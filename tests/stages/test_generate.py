@@ -146,6 +146,14 @@ def test_a_module_that_changes_what_it_is_given_is_told() -> None:
         create("openvino").load_generator(specimen, "fp32", TOKENS)
 
 
+def test_what_the_zoo_cannot_prompt_is_not_told_as_a_failure() -> None:
+    """The stage is not-run and says what is wanting; the cell stands on the others."""
+    result = result_of("pop2piano")
+    assert generated(result).verdict is Verdict.NOT_RUN
+    assert "composer_to_feature_token" in generated(result).reason
+    assert result.verdict is Verdict.PASS
+
+
 def test_the_prompt_ends_with_text_in_every_row() -> None:
     """A decoder goes on at the end: what padding there is stands before the text."""
     specimen = generator(zoo.construct("gpt2"))
