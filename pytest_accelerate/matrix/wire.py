@@ -87,7 +87,7 @@ def _check_value(name: str, value: Any, kinds: tuple[type, ...]) -> None:
     if isinstance(value, tuple):
         for item in value:
             _check_value(name, item, (str,))
-    elif isinstance(value, int) and not -_LARGEST < value < _LARGEST:
-        raise ValueError(f"{name} cannot be {value!r:.80}")
-    elif isinstance(value, float) and not math.isfinite(value):
+    elif (isinstance(value, int) and not -_LARGEST < value < _LARGEST) or (
+        isinstance(value, float) and not math.isfinite(value)
+    ):
         raise ValueError(f"{name} cannot be {value!r:.80}")

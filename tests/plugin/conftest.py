@@ -40,7 +40,7 @@ class Matrix:
         return {
             f"{line['model_type']}-{line['hardware']}-{line['precision']}": line["verdict"]
             for line in self.lines()
-            if "model_type" in line
+            if "model_type" in line and "verdict" in line
         }
 
     def result(self, cell_id: str) -> dict[str, Any]:
@@ -83,7 +83,7 @@ def verdicts(matrix: Matrix) -> dict[str, str]:
     return {
         f"{line['provider']}-{line['operation']}-{line['mode']}": line["verdict"]
         for line in matrix.lines()
-        if "provider" in line
+        if "provider" in line and "verdict" in line
     }
 
 
