@@ -6,17 +6,16 @@ from collections.abc import Collection, Mapping
 from typing import TYPE_CHECKING, Any
 
 from pytest_accelerate.errors import InvalidInputs
+from pytest_accelerate.vocabulary import RAW_INPUTS, SAMPLING_RATE
 
 if TYPE_CHECKING:
     from pytest_accelerate.endpoint_inputs import InputRules
     from pytest_accelerate.zoo.specimen import Specimen
 
-_RAW = ("text", "images", "audio", "videos", "sampling_rate")
-
 
 def is_raw(name: str, accepted: Collection[str]) -> bool:
     """Whether an input of this name is no tensor yet: a word of ours, and no parameter."""
-    return name in _RAW and name not in accepted
+    return name in (*RAW_INPUTS, SAMPLING_RATE) and name not in accepted
 
 
 def prepared(

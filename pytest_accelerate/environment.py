@@ -8,7 +8,7 @@ from __future__ import annotations
 import dataclasses
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib import metadata
 from pathlib import Path
@@ -52,6 +52,10 @@ class Environment:
     """Main memory that this process may use; 0 where the system does not tell."""
     packages: Mapping[str, str] = field(default_factory=dict)
     """Version by distribution name, of :data:`PACKAGES`."""
+
+    def versions(self, names: Iterable[str]) -> list[tuple[str, str]]:
+        """Name and version of each of these packages that is installed."""
+        return [(name, self.packages[name]) for name in names if self.packages.get(name)]
 
     def to_json(self) -> dict[str, Any]:
         """The environment as a JSON object."""

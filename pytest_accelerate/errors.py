@@ -334,6 +334,12 @@ class BudgetExceeded(ProviderError):
     """Live calls came to more than ``--live-budget``."""
 
 
+def in_one_line(error: object) -> str:
+    """An error of another library in one line, with its class: ``KeyError: 'weight'``."""
+    said = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(error)
+    return " ".join(said.split())
+
+
 def nearest(name: str, known: Iterable[str]) -> str:
     """``"; did you mean 'bert' or 'bart'?"``, or nothing when no known name is near."""
     import difflib  # here: this module is imported where nothing goes wrong, too

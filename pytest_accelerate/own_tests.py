@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from pytest_accelerate.fixtures import CELL
+from pytest_accelerate.provider_fixtures import LENT
 from pytest_accelerate.session import session_of
 from pytest_accelerate.vocabulary import OWN_TEST, PROPERTY
 
 if TYPE_CHECKING:
     from pytest_accelerate.cells import Cell, StageResult
 
-CELL, LENT = "_accelerate_cell", "_accelerate_lent"
 REASON, TRACEBACK = 300, 8000
 """Characters kept at most."""
 

@@ -11,6 +11,7 @@ import pytest
 from pytest_accelerate import hookspecs, options
 from pytest_accelerate.errors import AccelerateError
 from pytest_accelerate.fixtures import (
+    CELL,
     _accelerate_cell,
     _accelerate_hardware,
     _accelerate_model_type,
@@ -22,6 +23,7 @@ from pytest_accelerate.fixtures import (
     parametrize,
 )
 from pytest_accelerate.provider_fixtures import (
+    LENT,
     _accelerate_lent,
     _accelerate_provider,
     _accelerate_provider_cell,
@@ -59,7 +61,7 @@ MARKERS = (
 )
 
 
-OVER_CELLS = frozenset({"_accelerate_cell", "_accelerate_lent"})
+OVER_CELLS = frozenset({CELL, LENT})
 """The fixtures behind ``endpoint`` and ``provider``."""
 
 
@@ -118,7 +120,7 @@ def pytest_collection_finish(session: pytest.Session) -> None:
     """Start the executor while the rest of the collection goes on, if any cell was kept."""
     if session.config.option.collectonly:
         return
-    if any("_accelerate_cell" in getattr(item, "fixturenames", ()) for item in session.items):
+    if any(CELL in getattr(item, "fixturenames", ()) for item in session.items):
         session_of(session.config).start_executor_early()
 
 

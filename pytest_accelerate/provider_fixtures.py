@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from pytest_accelerate.verification import ProviderCellUnderTest
 
 CELL = "_accelerate_provider_cell"
+LENT = "_accelerate_lent"
 
 
 @pytest.fixture

@@ -15,6 +15,12 @@ WEIGHTS: tuple[str, ...] = ("tiny", "published", "pretrained")
 ALLOWANCES: tuple[str, ...] = ("pickle", "remote-code")
 """What a checkpoint may run of its author's, where it is allowed by name."""
 
+RAW_INPUTS: tuple[str, ...] = ("text", "images", "audio", "videos")
+"""Names by which an endpoint takes what is not tensors yet."""
+
+SAMPLING_RATE = "sampling_rate"
+"""Goes with ``audio``: samples a second."""
+
 PROPERTY = "accelerate_result"
 """Name of the report's user property that carries a result to the controller."""
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from pytest_accelerate.commands.arguments import add_matrix_dir
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
@@ -11,12 +12,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
     what = "a results file, a run's id, or a matrix folder"
     parser.add_argument("old", metavar="OLD", help=what)
     parser.add_argument("new", metavar="NEW", help=what)
-    parser.add_argument(
-        "--matrix-dir",
-        type=Path,
-        default=Path("matrix"),
-        help="folder in which run ids are looked up (default: %(default)s)",
-    )
+    add_matrix_dir(parser, "folder in which run ids are looked up")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from pytest_accelerate.commands.arguments import add_matrix_dir
+
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
@@ -15,12 +17,7 @@ def configure(parser: argparse.ArgumentParser) -> None:
         metavar="SOURCE",
         help="a results file, a matrix folder, or a folder of results files",
     )
-    parser.add_argument(
-        "--matrix-dir",
-        type=Path,
-        default=Path("matrix"),
-        help="folder that they come into (default: %(default)s)",
-    )
+    add_matrix_dir(parser, "folder that they come into")
 
 
 def run(args: argparse.Namespace) -> int:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import argparse
-from pathlib import Path
+
+from pytest_accelerate.commands.arguments import add_matrix_dir
 
 
 def configure(parser: argparse.ArgumentParser) -> None:
     """Add the command's arguments."""
-    parser.add_argument(
-        "--matrix-dir", type=Path, default=Path("matrix"), help="default: %(default)s"
-    )
+    add_matrix_dir(parser)
     parser.add_argument(
         "--markdown", action="store_true", help='for a CI job: ... >> "$GITHUB_STEP_SUMMARY"'
     )

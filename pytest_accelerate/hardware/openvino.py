@@ -16,7 +16,8 @@ from __future__ import annotations
 
 import sys
 import threading
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import torch
@@ -39,11 +40,12 @@ except ImportError as error:
     raise MissingPackage("openvino", "openvino") from error
 
 from pytest_accelerate.hardware.openvino_conversion import Conversion, export, trace
-from pytest_accelerate.hardware.openvino_errors import neither_converts
 from pytest_accelerate.hardware.openvino_generation import OpenVINOGenerator
+from pytest_accelerate.hardware.openvino_policy import Reached, cheapest
 
 _HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
-_PATHS = {"trace": trace, "export": export}
+Convert = Callable[[Specimen, Mapping[str, torch.Tensor]], Conversion]
+_PATHS: Mapping[str, Convert] = {"trace": trace, "export": export}
 
 
 class OpenVINOHardware:
@@ -83,28 +85,16 @@ class OpenVINOHardware:
         if precision not in _HINTS:
             raise UnknownPrecision(precision, self.precisions, self.name)
         reference = _eager_outputs(specimen)
-        failures: dict[str, BaseException] = {}
-        disagreeing: OpenVINOModel | None = None
-        for path, convert in _PATHS.items():
-            try:
-                model = self._compile(convert(specimen, reference), precision)
-                agreement = model.agreement(specimen.inputs, reference, precision)
-            except MemoryError:
-                raise
-            except Exception as error:
-                failures[path] = error
-                continue
-            if agreement.agrees:
-                model.path_reason = _why(failures, disagreeing)
-                if disagreeing is not None:
-                    disagreeing.close()
-                return model
-            if disagreeing is None:
-                model.path_reason = agreement.reason
-                disagreeing = model
-        if disagreeing is not None:
-            return disagreeing
-        raise neither_converts(failures)
+
+        def by(convert: Convert) -> tuple[OpenVINOModel, str]:
+            model = self._compile(convert(specimen, reference), precision)
+            return model, model.agreement(specimen.inputs, reference, precision).reason
+
+        reached = cheapest({path: partial(by, convert) for path, convert in _PATHS.items()})
+        reached.made.path_reason = reached.disagreement or _why(reached)
+        if reached.passed_over is not None:
+            reached.passed_over[0].close()
+        return reached.made
 
     def load_generator(
         self, specimen: GeneratingSpecimen, precision: str, tokens: int
@@ -201,10 +191,12 @@ def _eager_outputs(specimen: Specimen) -> dict[str, torch.Tensor]:
     return {name: value.clone() for name, value in outputs.items()}
 
 
-def _why(failures: Mapping[str, BaseException], disagreeing: OpenVINOModel | None) -> str:
-    if disagreeing is not None:
-        return f"{disagreeing.path}: {disagreeing.path_reason}"
-    return "; ".join(f"{path}: {_first_line(error)}" for path, error in failures.items())
+def _why(reached: Reached[OpenVINOModel]) -> str:
+    """Why no cheaper path was taken."""
+    if reached.passed_over is not None:
+        model, wrong = reached.passed_over
+        return f"{model.path}: {wrong}"
+    return "; ".join(f"{path}: {_first_line(error)}" for path, error in reached.failures.items())
 
 
 def _first_line(error: BaseException) -> str:

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 import copy
 import warnings
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from typing import Any
 
 import torch
@@ -26,8 +27,13 @@ from pytest_accelerate.hardware.generation import (
 )
 from pytest_accelerate.hardware.leaves import leaves
 from pytest_accelerate.hardware.openvino_conversion import broadcast_masks, for_tracing
-from pytest_accelerate.hardware.openvino_errors import neither_converts
-from pytest_accelerate.hardware.openvino_step_conversion import CACHES, export_step, trace_step
+from pytest_accelerate.hardware.openvino_policy import cheapest
+from pytest_accelerate.hardware.openvino_step_conversion import (
+    CACHES,
+    ConvertedStep,
+    export_step,
+    trace_step,
+)
 from pytest_accelerate.hardware.openvino_steps import Compile, Signature, StepGraph
 from pytest_accelerate.zoo.generating_specimen import GeneratingSpecimen
 
@@ -79,7 +85,7 @@ class OpenVINOGenerator:
     @property
     def path(self) -> str:
         """How the model got there: ``trace, stateful decode``."""
-        graphs = [graph for known in self._graphs.values() for graph in known.values()]
+        graphs = self._all_graphs
         parts = [path for path in _PATHS if any(graph.path == path for graph in graphs)]
         parts += ["stateful decode"] if any(graph.stateful for graph in graphs) else []
         return ", ".join(parts)
@@ -87,8 +93,11 @@ class OpenVINOGenerator:
     @property
     def path_reason(self) -> str:
         """What the graphs disagree by with the modules that they were made of; empty for none."""
-        graphs = [graph for known in self._graphs.values() for graph in known.values()]
-        return "; ".join(graph.disagreement for graph in graphs if graph.disagreement)
+        return "; ".join(filter(None, (graph.disagreement for graph in self._all_graphs)))
+
+    @property
+    def _all_graphs(self) -> list[StepGraph]:
+        return [graph for known in self._graphs.values() for graph in known.values()]
 
     def generate(self, prompt: Mapping[str, Any], tokens: int, *, cache: bool = True) -> Generation:
         """Generate greedily.
@@ -188,26 +197,19 @@ def _groups(calls: list[Call]) -> list[Group]:
 
 def _graph(calls: list[Call], compile_model: Compile, tolerance: float) -> StepGraph:
     """By the cheaper path, or by the dearer one where that answers otherwise than the module."""
-    failures: dict[str, BaseException] = {}
-    disagreeing: StepGraph | None = None
-    for path, convert in _PATHS.items():
-        try:
-            graph = StepGraph(convert(calls), calls, compile_model)
-            answers = [graph.agreement(call, tolerance) for call in calls]
-        except MemoryError:
-            raise
-        except Exception as error:
-            failures[f"{path} of {type(calls[0].module).__name__}"] = error
-            continue
-        wrong = next((answer.reason for answer in answers if not answer.agrees), "")
-        if not wrong:
-            return graph
-        if disagreeing is None:
-            graph.disagreement = f"{path} of {type(calls[0].module).__name__}: {wrong}"
-            disagreeing = graph
-    if disagreeing is not None:
-        return disagreeing
-    raise neither_converts(failures)
+    kind = type(calls[0].module).__name__
+
+    def by(convert: Callable[[Sequence[Call]], ConvertedStep]) -> tuple[StepGraph, str]:
+        graph = StepGraph(convert(calls), calls, compile_model)
+        answers = [graph.agreement(call, tolerance) for call in calls]
+        return graph, next((answer.reason for answer in answers if not answer.agrees), "")
+
+    reached = cheapest(
+        {f"{path} of {kind}": partial(by, convert) for path, convert in _PATHS.items()}
+    )
+    if reached.disagreement:
+        reached.made.disagreement = f"{reached.made.path} of {kind}: {reached.disagreement}"
+    return reached.made
 
 
 @contextmanager

@@ -12,7 +12,7 @@ _TENSOR: Any = torch.Tensor
 _SIZES = frozenset(
     (_TENSOR.shape.__get__, _TENSOR.size, _TENSOR.numel, _TENSOR.nelement, _TENSOR.__len__)
 )
-CONCATENATIONS = (torch.cat, torch.concat, torch.concatenate)
+_CONCATENATIONS = (torch.cat, torch.concat, torch.concatenate)
 
 # What these make is filled in later, by pieces of what is traced, or is drawn.
 _BLANKS = frozenset(
@@ -30,7 +30,7 @@ _FILLING = frozenset(
 
 # They fill by a truth value as well as by a number; torch.jit fails at the former, and says that
 # this is to be reported.
-TAKING_NUMBERS = frozenset(("scatter", "scatter_", "full_like"))
+_TAKING_NUMBERS = frozenset(("scatter", "scatter_", "full_like"))
 
 
 class FixedLayout(TorchFunctionMode):
@@ -62,8 +62,7 @@ class FixedLayout(TorchFunctionMode):
     ) -> Any:
         """Run ``func`` outside the trace where its result is known, and in it otherwise."""
         kwargs = kwargs or {}
-        if func in CONCATENATIONS and args:
-            args = (without_empty_parts(args[0]), *args[1:])
+        args = traceable(func, args)
         if func in _SIZES and id(args[0]) not in self._unsized:
             return _untraced(func, args, kwargs)
         name = getattr(func, "__name__", "")
@@ -87,8 +86,6 @@ class FixedLayout(TorchFunctionMode):
         changing = _changes_its_first_argument(name)
         if changing and args and id(args[0]) in self._known:
             raise TypeError(f"{name} writes what is traced into a constant")
-        if name in TAKING_NUMBERS:
-            args = tuple(int(item) if isinstance(item, bool) else item for item in args)
         unsized = self._has_no_fixed_size(name, args, kwargs)
         of_weights = self._are_weights(*_tensors((args, kwargs))) and name not in _BLANKS
         result = func(*self._copied(args), **self._copied(kwargs))
@@ -141,7 +138,16 @@ def _untraced(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[s
         tracer._set_tracing_state(state)
 
 
-def without_empty_parts(parts: Any) -> Any:
+def traceable(func: Any, args: tuple[Any, ...]) -> tuple[Any, ...]:
+    """The arguments of a function of torch as ``torch.jit`` and OpenVINO can have them."""
+    if func in _CONCATENATIONS and args:
+        args = (_without_empty_parts(args[0]), *args[1:])
+    if getattr(func, "__name__", "") in _TAKING_NUMBERS:
+        args = tuple(int(item) if isinstance(item, bool) else item for item in args)
+    return args
+
+
+def _without_empty_parts(parts: Any) -> Any:
     """The parts of a concatenation without tensors of shape (0,), which torch skips.
 
     A cache begins as one, and OpenVINO refuses to concatenate it with keys of four dimensions. For

@@ -20,12 +20,7 @@ from torch.overrides import TorchFunctionMode
 from pytest_accelerate.hardware.generation import Call
 from pytest_accelerate.hardware.leaves import filled, leaves
 from pytest_accelerate.hardware.openvino_inputs import Preparation
-from pytest_accelerate.hardware.openvino_layout import (
-    CONCATENATIONS,
-    TAKING_NUMBERS,
-    FixedLayout,
-    without_empty_parts,
-)
+from pytest_accelerate.hardware.openvino_layout import FixedLayout, traceable
 from pytest_accelerate.hardware.openvino_operators import Substituted
 
 CACHES = ("past_key_values", "cache_params", "state", "mems", "past_buckets_states")
@@ -169,11 +164,7 @@ class _Traceable(TorchFunctionMode):
         self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
     ) -> Any:
         """Run ``func`` with arguments changed where they have to be."""
-        if func in CONCATENATIONS and args:
-            args = (without_empty_parts(args[0]), *args[1:])
-        if getattr(func, "__name__", "") in TAKING_NUMBERS:
-            args = tuple(int(item) if isinstance(item, bool) else item for item in args)
-        return func(*args, **(kwargs or {}))
+        return func(*traceable(func, args), **(kwargs or {}))
 
 
 def _input_port(index: int) -> str:

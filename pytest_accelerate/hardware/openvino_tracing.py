@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 
+from pytest_accelerate.hardware.leaves import filled
 from pytest_accelerate.hardware.openvino_layout import FixedLayout
 from pytest_accelerate.hardware.openvino_operators import Substituted
 from pytest_accelerate.hardware.outputs import flatten
@@ -49,7 +50,7 @@ class Traceable(torch.nn.Module):
         constants = [leaf for name, leaf in flatten(self.inputs).items() if name not in named]
         weights = (*self.model.parameters(), *self.model.buffers())
         with self._layout(constants, weights), Substituted():
-            outputs = flatten(self.model(**_replace(self.inputs, named)))
+            outputs = flatten(self.model(**filled(self.inputs, named)))
         # An output that is an input, or another output, would be one port for both.
         return tuple(value.clone() for value in outputs.values())
 
@@ -71,17 +72,3 @@ class Traceable(torch.nn.Module):
         # check_trace would run the model twice more; the converted graph is compared anyway.
         trace: Any = torch.jit.trace
         return trace(self, self.examples, check_trace=False, strict=False)
-
-
-def _replace(value: Any, tensors: Mapping[str, torch.Tensor], name: str = "") -> Any:
-    """``value`` with each of its tensor leaves replaced by the one of the same name."""
-    if isinstance(value, torch.Tensor):
-        return tensors.get(name, value)
-    prefix = f"{name}." if name else ""
-    if isinstance(value, Mapping):
-        return {key: _replace(child, tensors, f"{prefix}{key}") for key, child in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(
-            _replace(child, tensors, f"{prefix}{index}") for index, child in enumerate(value)
-        )
-    return value

@@ -13,6 +13,7 @@ from pytest_accelerate.errors import UnknownPrecision
 from pytest_accelerate.hardware.base import Availability
 from pytest_accelerate.hardware.outputs import flatten
 from pytest_accelerate.hardware.probing import torch_build
+from pytest_accelerate.hardware.torch_device import free, moved
 from pytest_accelerate.hardware.torch_generation import TorchGenerator
 from pytest_accelerate.zoo.generating_specimen import GeneratingSpecimen
 from pytest_accelerate.zoo.specimen import Specimen
@@ -113,28 +114,16 @@ class TorchModel:
             if self._model is None:
                 raise RuntimeError("the model was closed")
             try:
-                outputs = flatten(self._model(**self._move(dict(inputs))))
+                outputs = flatten(self._model(**moved(dict(inputs), self._device, self._dtype)))
                 return {name: value.detach().cpu().clone() for name, value in outputs.items()}
             except torch.OutOfMemoryError as error:
                 raise MemoryError(str(error)) from error
-
-    def _move(self, value: Any) -> Any:
-        """A copy of an input on the device, floats at the model's precision."""
-        if isinstance(value, torch.Tensor):
-            moved = value.to(self._device, copy=True)
-            return moved.to(self._dtype) if moved.is_floating_point() else moved
-        if isinstance(value, Mapping):
-            return {key: self._move(child) for key, child in value.items()}
-        if isinstance(value, list | tuple):
-            return type(value)(self._move(child) for child in value)
-        return copy.deepcopy(value)
 
     def close(self) -> None:
         """Let the model go."""
         with self._lock:
             self._model = None
-            if self._device.type in ("cuda", "xpu"):
-                getattr(torch, self._device.type).empty_cache()
+            free(self._device)
 
 
 def _with_floats(model: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:

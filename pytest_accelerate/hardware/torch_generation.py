@@ -8,6 +8,7 @@ from typing import Any
 import torch
 
 from pytest_accelerate.hardware.generation import Generation, generate
+from pytest_accelerate.hardware.torch_device import free, moved
 
 
 class TorchGenerator:
@@ -29,21 +30,12 @@ class TorchGenerator:
         if self._model is None:
             raise RuntimeError("the model was closed")
         try:
-            moved = {name: self._moved(value) for name, value in prompt.items()}
-            return generate(self._model, moved, tokens, cache=cache, timed=cache)
+            there = moved(dict(prompt), self._device, self._dtype)
+            return generate(self._model, there, tokens, cache=cache, timed=cache)
         except torch.OutOfMemoryError as error:
             raise MemoryError(str(error)) from error
-
-    def _moved(self, value: Any) -> Any:
-        if isinstance(value, torch.Tensor):
-            moved = value.to(self._device)
-            return moved.to(self._dtype) if moved.is_floating_point() else moved
-        if isinstance(value, list | tuple):
-            return type(value)(self._moved(child) for child in value)
-        return value
 
     def close(self) -> None:
         """Let the model go."""
         self._model = None
-        if self._device.type in ("cuda", "xpu"):
-            getattr(torch, self._device.type).empty_cache()
+        free(self._device)

@@ -141,8 +141,7 @@ def _cells(
 def _run(past: Past, tables: list[list[list[Cell]]]) -> dict[str, Any]:
     run = past.run
     environment = run.environment
-    packages = [f"{name} {environment.packages[name]}" for name in _TOLD
-                if name in environment.packages]  # fmt: skip
+    packages = [" ".join(each) for each in environment.versions(_TOLD)]
     verdicts, latencies = [], []
     for rows in tables:
         said = [past.cells.get(cell) for row in rows for cell in row]
@@ -153,7 +152,7 @@ def _run(past: Past, tables: list[list[list[Cell]]]) -> dict[str, Any]:
         latencies.append(seconds if any(seconds) else [])
     return {
         "id": run.id,
-        "when": run.started.replace("T", " ")[:16],
+        "when": run.when,
         "partial": past.partial,
         "packages": one_line(", ".join(packages), 300),
         "weights": one_line(str(run.options.get("weights", "")), 60),

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -37,15 +36,12 @@ def gather(sources: Iterable[Path], results_dir: Path) -> Gathered:
         UnwritableMatrix: the file system refuses.
     """
     known = {path.stem: path for path in run_files(results_dir)}
-    texts = {run: _digest(path) for run, path in known.items()}
     longest: dict[str, Path] = {}
     for path in _files(sources):
         run = read_run(path).run.id
         longest[run] = _longer(run, longest.get(run, known.get(run, path)), path)
     added = sorted(run for run in longest if run not in known)
-    continued = sorted(
-        run for run, path in longest.items() if run in known and _digest(path) != texts[run]
-    )
+    continued = sorted(run for run in longest if run in known and longest[run] != known[run])
     for run in (*added, *continued):
         write_whole(results_dir / f"{run}.jsonl", longest[run].read_text(encoding="ascii"))
     return Gathered(
@@ -68,17 +64,13 @@ def _files(sources: Iterable[Path]) -> Iterator[Path]:
 
 
 def _longer(run: str, one: Path, other: Path) -> Path:
-    """Of two files of one run the one that goes on where the other stops."""
+    """Of two files of one run the one that goes on where the other stops, or the first."""
     first, second = one.read_bytes(), other.read_bytes()
-    if second.startswith(first):
-        return other
     if first.startswith(second):
         return one
+    if second.startswith(first):
+        return other
     raise UsageError(
         f"{one} and {other} tell the run {run} differently, and neither goes on where the other "
         "stops: leave one of them out"
     )
-
-
-def _digest(path: Path) -> bytes:
-    return hashlib.sha256(path.read_bytes()).digest()

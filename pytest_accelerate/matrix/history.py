@@ -15,6 +15,7 @@ from pytest_accelerate.cells import Cell, Verdict
 from pytest_accelerate.errors import UsageError
 from pytest_accelerate.matrix.diff import Changes, compare
 from pytest_accelerate.matrix.merge import Matrix, merge
+from pytest_accelerate.matrix.past import RUNS, Past, past_of
 from pytest_accelerate.matrix.store import RunRecord, read_header, read_run, run_files
 
 
@@ -28,6 +29,8 @@ class History:
     """The newest run about the half of the matrix that :attr:`newest` is not about."""
     before: Matrix
     """The results of all other runs, merged."""
+    past: tuple[Past, ...] = ()
+    """The newest runs, as far as the page shows old ones."""
 
     @cached_property
     def matrix(self) -> Matrix:
@@ -56,7 +59,7 @@ class History:
     def since(self) -> str:
         """What the changes are compared with, in words; empty where there are none."""
         run = self.before.newest
-        return f"the run of {run.started[:16].replace('T', ' ')} UTC" if run else ""
+        return f"the run of {run.when} UTC" if run else ""
 
 
 def read_history(results_dir: Path, last: Path | None = None) -> History:
@@ -73,15 +76,25 @@ def read_history(results_dir: Path, last: Path | None = None) -> History:
     last = last or next(iter(files), None)
     if last is None:
         return History(None, None, Matrix())
-    newest = read_run(last)
-    other: list[RunRecord] = []
+    recent = files[:RUNS]
+    past: list[Past] = []
     known: set[Cell] = set()
+
+    def read(path: Path) -> RunRecord:
+        if path not in recent:
+            return read_run(path, known)
+        record = read_run(path)
+        past.append(past_of(record))
+        return record
+
+    newest = read(last)
+    other: list[RunRecord] = []
 
     def others() -> Iterator[RunRecord]:
         for path in files:
             if path == last:
                 continue
-            record = read_run(path, known)
+            record = read(path)
             if not other and record.about - newest.about:
                 other.append(record)
                 continue
@@ -90,7 +103,7 @@ def read_history(results_dir: Path, last: Path | None = None) -> History:
             yield record
 
     before = merge(others())
-    return History(newest, next(iter(other), None), before)
+    return History(newest, next(iter(other), None), before, tuple(past))
 
 
 def read_results(matrix_dir: Path) -> History:

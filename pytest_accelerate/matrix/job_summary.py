@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from pytest_accelerate.cells import GREEN, Result, Verdict
+from pytest_accelerate.cells import GREEN, Result
 from pytest_accelerate.matrix import figures
 from pytest_accelerate.matrix.diff import Changes, describe
 from pytest_accelerate.matrix.history import History
 from pytest_accelerate.matrix.merge import Tally, merge
 from pytest_accelerate.matrix.store import RunRecord
-from pytest_accelerate.matrix.summary import share, tallies
+from pytest_accelerate.matrix.summary import share, tallies, verdicts_in
 from pytest_accelerate.matrix.text import one_line
 
 NEWS, FAILURES = 50, 200
@@ -40,9 +40,8 @@ def markdown(history: History) -> str:
 
 def _about(record: RunRecord) -> str:
     environment = record.run.environment
-    names = ("torch", "transformers", "openvino")
-    versions = [f"{name} {environment.packages[name]}" for name in names
-                if name in environment.packages]  # fmt: skip
+    told = environment.versions(("torch", "transformers", "openvino"))
+    versions = [" ".join(each) for each in told]
     wall = f" in {figures.seconds(record.seconds)}" if record.seconds is not None else ""
     partial = f", **partial**: {record.run.collected} were collected" if record.partial else ""
     where = ", ".join([*versions, f"Python {environment.python}", environment.cpu])
@@ -50,7 +49,7 @@ def _about(record: RunRecord) -> str:
 
 
 def _table(rows: dict[str, Tally]) -> Iterator[str]:
-    verdicts = [v for v in Verdict if any(tally.verdicts.get(v) for tally in rows.values())]
+    verdicts = verdicts_in(rows.values())
     heads = [f"{figures.SYMBOLS[verdict]} {verdict}" for verdict in verdicts]
     yield _row(["column", *heads, "share"])
     yield _row(["---", *("--:" for _ in verdicts), "---"])

@@ -6,10 +6,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from urllib.parse import quote
 
-from pytest_accelerate.cells import ModelCell
 from pytest_accelerate.matrix.diff import Change, Changes
-from pytest_accelerate.matrix.merge import Column
-from pytest_accelerate.matrix.squares import address
+from pytest_accelerate.matrix.squares import address, place
 from pytest_accelerate.matrix.text import one_line
 
 NAMED = 4
@@ -78,12 +76,9 @@ def link_to(cell_address: str) -> str:
 
 
 def _named(change: Change) -> Named:
-    cell = change.cell
-    if isinstance(cell, ModelCell):
-        name, column = cell.model_type, Column.of(cell).name
-    else:
-        name, column = f"{cell.provider} {cell.operation}", cell.mode
-    return Named(one_line(name, 40), one_line(column, 40), _said(change), link_to(address(cell)))
+    row, column = place(change.cell)
+    link = link_to(address(change.cell))
+    return Named(one_line(" ".join(row), 40), one_line(column, 40), _said(change), link)
 
 
 def _said(change: Change) -> str:

@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 
 from pytest_accelerate.cells import Cell, ModelCell, Result, Verdict
-from pytest_accelerate.matrix.store import Run, RunRecord, read_header, read_run, run_files
+from pytest_accelerate.matrix.store import Run, RunRecord
 
 RUNS = 8
 """Runs that the page holds: each is some 20 kB of a page with 6,400 cells."""
@@ -36,16 +35,6 @@ def past_of(record: RunRecord) -> Past:
     """What is kept of a run."""
     cells = {cell: _said(result) for cell, result in record.results.items()}
     return Past(record.run, record.partial, cells)
-
-
-def read_past(results_dir: Path, limit: int = RUNS) -> tuple[Past, ...]:
-    """The newest runs of a folder, the newest first, each read and forgotten in turn.
-
-    Raises:
-        MalformedFile: a results file is not what it must be, or of an unknown schema.
-    """
-    ordered = sorted(run_files(results_dir), key=lambda path: read_header(path).order, reverse=True)
-    return tuple(past_of(read_run(path)) for path in ordered[:limit])
 
 
 def newest_first(past: Iterable[Past]) -> tuple[Past, ...]:

@@ -8,7 +8,6 @@ from pytest_accelerate import taxonomy
 from pytest_accelerate.matrix import badges
 from pytest_accelerate.matrix.files import write_whole
 from pytest_accelerate.matrix.history import History, read_history
-from pytest_accelerate.matrix.past import read_past
 from pytest_accelerate.matrix.render import render
 
 
@@ -29,7 +28,7 @@ def publish(matrix_dir: Path, history: History | None = None) -> Path:
     history = history or read_history(matrix_dir / "results")
     page = matrix_dir / "index.html"
     matrix, changes, since = history.matrix, history.changes, history.since
-    past = read_past(matrix_dir / "results")
-    write_whole(page, render(matrix, changes, since, past, taxonomy.known_to(matrix.runs)))
+    kinds = taxonomy.known_to(matrix.runs)
+    write_whole(page, render(matrix, changes, since, history.past, kinds))
     badges.write(history.matrix, matrix_dir / "badges")
     return page

@@ -11,7 +11,7 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
-from pytest_accelerate.cells import Cell, ModelCell
+from pytest_accelerate.cells import Cell
 from pytest_accelerate.errors import UnwritableMatrix
 from pytest_accelerate.matrix import api_page, causes, chips, details, facts, figures, news, squares
 from pytest_accelerate.matrix.blocks import pack
@@ -119,7 +119,7 @@ def render(
         style_hash=_hash(style),
         script_hash=_hash(script),
         newest=matrix.newest,
-        when=matrix.newest.started.replace("T", " ")[:16] if matrix.newest else "",
+        when=matrix.newest.when if matrix.newest else "",
         title=_title(matrix),
         versions=_versions(matrix),
         environments=[details.environment(run) for run in matrix.runs],
@@ -194,12 +194,9 @@ def _clusters(matrix: Matrix) -> Iterator[Cluster]:
 
 def _failure(matrix: Matrix, cell: Cell) -> Failure:
     verdict = matrix.entries[cell].result.verdict
-    if isinstance(cell, ModelCell):
-        name, column = cell.model_type, Column.of(cell).name
-    else:
-        name, column = f"{cell.provider} · {cell.operation}", cell.mode
+    row, column = squares.place(cell)
     return Failure(
-        one_line(name, details.NAME),
+        one_line(" · ".join(row), details.NAME),
         one_line(column, 60),
         verdict,
         figures.SYMBOLS[verdict],
@@ -238,10 +235,8 @@ def _versions(matrix: Matrix) -> list[tuple[str, str]]:
         *(_PACKAGES_OF_MODELS if matrix.models else ()),
         *(_PACKAGES_OF_APIS if matrix.apis else ()),
     ]
-    named = [(name, environment.packages.get(name, "")) for name in names]
-    return [
-        (name, version) for name, version in [*named, ("Python", environment.python)] if version
-    ]
+    python = [("Python", environment.python)] if environment.python else []
+    return [*environment.versions(names), *python]
 
 
 def _breakable(name: str) -> Markup:

@@ -109,6 +109,13 @@ def card(name: str, title: str, subtitle: str, passes: str, tally: Tally, note: 
     return Card(name, title, subtitle, passes, tally, tuple(segments), shown)
 
 
+def place(cell: Cell) -> tuple[tuple[str, ...], str]:
+    """Row and column of a cell; an operation's row has two names: ``("openai", "chat")``."""
+    if isinstance(cell, ModelCell):
+        return (cell.model_type,), Column.of(cell).name
+    return (cell.provider, cell.operation), cell.mode
+
+
 def address(cell: Cell) -> str:
     """A cell's id as the page shows and links it: ``bert-openvino-fp32``, ``openai-chat-mock``."""
     if isinstance(cell, ModelCell):

@@ -96,6 +96,11 @@ class Run:
         )
 
     @property
+    def when(self) -> str:
+        """Its start for people, to the minute: ``2026-11-23 20:15``, in UTC."""
+        return self.started[:16].replace("T", " ")
+
+    @property
     def order(self) -> tuple[str, str]:
         """Sorts runs by their start."""
         return self.started, self.id

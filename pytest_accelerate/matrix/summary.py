@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 from pytest_accelerate.cells import Result, Verdict
@@ -48,9 +48,14 @@ def tallies(matrix: Matrix) -> dict[str, Tally]:
     return found
 
 
+def verdicts_in(rows: Collection[Tally]) -> list[Verdict]:
+    """The verdicts that any of these totals has, in their order."""
+    return [verdict for verdict in Verdict if any(row.verdicts.get(verdict) for row in rows)]
+
+
 def _counts(matrix: Matrix) -> Iterator[str]:
     rows = tallies(matrix)
-    verdicts = [v for v in Verdict if any(tally.verdicts.get(v) for tally in rows.values())]
+    verdicts = verdicts_in(rows.values())
     width = max([len("column"), *map(len, rows)])
     yield "  ".join([f"{'column':{width}}", *verdicts, "share"])
     for name, tally in rows.items():

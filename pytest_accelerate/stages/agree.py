@@ -12,11 +12,11 @@ from dataclasses import replace
 
 import torch
 
-from pytest_accelerate import hardware
 from pytest_accelerate.agreement import compare
 from pytest_accelerate.cells import Verdict
 from pytest_accelerate.stages.base import Context, Outcome, reason_of, verdict_of
 from pytest_accelerate.stages.hearing import hear
+from pytest_accelerate.stages.reference import is_reference, reference
 from pytest_accelerate.tolerances import tolerance_of
 from pytest_accelerate.zoo.specimen import Specimen
 
@@ -24,19 +24,20 @@ from pytest_accelerate.zoo.specimen import Specimen
 def agree(context: Context) -> Outcome:
     """Compare all outputs, and refuse to call it agreement where a modality was not fed."""
     cell = context.cell
-    is_reference = (cell.hardware, cell.precision) == ("cpu", "fp32")
-    reference_precision = "fp64" if is_reference else "fp32"
+    of_itself = is_reference(cell)
+    reference_precision = "fp64" if of_itself else "fp32"
     try:
-        reference = _reference_outputs(context, reference_precision)
+        with reference(context.specimen, reference_precision) as loaded:
+            expected = loaded.run(context.specimen.inputs)
     except Exception as error:
-        if not is_reference or verdict_of(error) is Verdict.OOM:
+        if not of_itself or verdict_of(error) is Verdict.OOM:
             raise
         return _nothing_to_compare(context, reason_of(error))
-    if is_reference and (broken := _not_numbers(reference)):
+    if of_itself and (broken := _not_numbers(expected)):
         return _nothing_to_compare(context, f"not a number in {broken}")
 
     tolerance = tolerance_of(cell.precision)
-    agreement = compare(context.outputs, reference, tolerance)
+    agreement = compare(context.outputs, expected, tolerance)
     context.measures = replace(
         context.measures,
         max_relative_error=agreement.max_relative_error,
@@ -86,11 +87,3 @@ def _not_numbers(outputs: Mapping[str, torch.Tensor]) -> str:
 
 def _not_fed(specimen: Specimen) -> Outcome:
     return Outcome(Verdict.INSENSITIVE, f"runs, but was not fed: {', '.join(specimen.unfed)}")
-
-
-def _reference_outputs(context: Context, precision: str) -> dict[str, torch.Tensor]:
-    loaded = hardware.create("cpu").load(context.specimen, precision)
-    try:
-        return loaded.run(context.specimen.inputs)
-    finally:
-        loaded.close()

@@ -20,11 +20,11 @@ from typing import Any, TypeAlias
 
 import torch
 
-from pytest_accelerate import hardware
 from pytest_accelerate.agreement import Agreement, compare
 from pytest_accelerate.cells import Verdict
 from pytest_accelerate.hardware.base import LoadedModel
 from pytest_accelerate.stages.base import Context, Outcome, reason_of
+from pytest_accelerate.stages.reference import is_reference, reference
 from pytest_accelerate.tolerances import tolerance_of
 from pytest_accelerate.zoo import matching
 from pytest_accelerate.zoo.more_rows import more_rows
@@ -88,13 +88,11 @@ def _run(context: Context, loaded: LoadedModel, inputs: Mapping[str, Any], what:
 def _also_on_reference(
     context: Context, inputs: Mapping[str, Any], what: str, error: Exception
 ) -> None:
-    reference = hardware.create("cpu").load(context.specimen, "fp32")
-    try:
-        reference.run(inputs)
-    except Exception as told:
-        raise _Unable(f"the model does not run {what}: {reason_of(told)}") from error
-    finally:
-        reference.close()
+    with reference(context.specimen) as loaded:
+        try:
+            loaded.run(inputs)
+        except Exception as told:
+            raise _Unable(f"the model does not run {what}: {reason_of(told)}") from error
 
 
 def _compared(whole: Outputs, alone: Sequence[Outputs], tolerance: float) -> list[Agreement]:
@@ -123,10 +121,10 @@ def _judged(context: Context, layout: Rows, rows: Sequence[Row], reason: str) ->
     Then there is nothing to hold the hardware to: some models draw noise for the whole batch, or
     take a mean over it, and of others the cause is not known.
     """
-    if (context.cell.hardware, context.cell.precision) != ("cpu", "fp32"):
-        reference = hardware.create("cpu").load(context.specimen, "fp32")
-        whole = matching.of_rows(reference.run(layout.join(rows)))
-        alone = [matching.of_rows(reference.run(row)) for row in rows]
+    if not is_reference(context.cell):
+        with reference(context.specimen) as loaded:
+            whole = matching.of_rows(loaded.run(layout.join(rows)))
+            alone = [matching.of_rows(loaded.run(row)) for row in rows]
         if all(found.agrees for found in _compared(whole, alone, tolerance_of("fp32"))):
             return Outcome(Verdict.MISMATCH, f"{reason}; not so on the CPU in fp32")
     return Outcome(Verdict.NOT_RUN, f"the reference itself mixes rows: {reason}")
@@ -145,14 +143,14 @@ def _without_padding(context: Context, rows: Sequence[Row], tolerance: float) ->
         long = trimmed.comparable(matching.of_rows(loaded.run(rows[index])), short)
         return compare({name: short[name] for name in long}, long, bound).reason
 
-    reference = hardware.create("cpu").load(context.specimen, "fp32")
     try:
-        its_own = difference(reference, tolerance_of("fp32"))
+        with reference(context.specimen) as on_cpu:
+            its_own = difference(on_cpu, tolerance_of("fp32"))
     except Exception as error:
         return Outcome(reason=f"not run without its padding: {reason_of(error)}")
     if its_own:
         return Outcome(reason=f"the model itself hears the padding: row {index}, {its_own}")
-    found = difference(context.loaded, tolerance)
+    found = "" if is_reference(context.cell) else difference(context.loaded, tolerance)
     if not found:
         return Outcome()
     return Outcome(Verdict.MISMATCH, f"row {index} without its padding, {found}")
@@ -166,9 +164,9 @@ def _in_fixed_shapes(context: Context, layout: Rows) -> Outcome:
     rows = layout.split(inputs)
     others = more_rows(context.specimen, layout, 2 * layout.count)[layout.count :]
     together = matching.of_rows(context.loaded.run(inputs))
-    reference = hardware.create("cpu").load(context.specimen, "fp32")
     try:
-        alone = [_run(context, reference, row, f"row {n} alone") for n, row in enumerate(rows)]
+        with reference(context.specimen) as on_cpu:
+            alone = [_run(context, on_cpu, row, f"row {n} alone") for n, row in enumerate(rows)]
         found = _worst(context, _compared(together, alone, tolerance), len(rows))
         if not found.agrees:
             return _judged(context, layout, rows, found.reason)

@@ -15,6 +15,7 @@ another text, and is left out.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -23,10 +24,12 @@ import torch
 from pytest_accelerate import hardware
 from pytest_accelerate.agreement import compare
 from pytest_accelerate.cells import Verdict
+from pytest_accelerate.hardware.base import LoadedGenerator
 from pytest_accelerate.hardware.generation import Generation, Step
 from pytest_accelerate.stages.base import Context, Outcome, reason_of
+from pytest_accelerate.stages.reference import is_reference
 from pytest_accelerate.tolerances import tolerance_of
-from pytest_accelerate.zoo.generating_specimen import GeneratingSpecimen, generator
+from pytest_accelerate.zoo.generating_specimen import generator
 
 TOKENS = 8
 """Generated for each row: enough for a window of the tiny models to slide."""
@@ -40,15 +43,16 @@ def generate(context: Context) -> Outcome | None:
     if not hasattr(context.hardware, "load_generator"):  # of an outside plugin that has none
         return Outcome(Verdict.NOT_RUN, f"{context.cell.hardware} has no load_generator")
     cell = context.cell
-    is_reference = (cell.hardware, cell.precision) == ("cpu", "fp32")
+    of_itself = is_reference(cell)
     try:
-        generation, path, known = _expected(specimen, None), "eager", ""
-        expected = _expected(specimen, generation) if is_reference else generation
+        with closing(hardware.create("cpu").load_generator(specimen, "fp32", TOKENS)) as on_cpu:
+            generation, path, known = on_cpu.generate(specimen.prompt, TOKENS), on_cpu.path, ""
+            expected = _anew(on_cpu, specimen.prompt, generation) if of_itself else generation
     except MemoryError:
         raise
     except Exception as error:
         return Outcome(Verdict.NOT_RUN, f"the reference does not generate: {reason_of(error)}")
-    if not is_reference:
+    if not of_itself:
         loaded = context.hardware.load_generator(specimen, cell.precision, TOKENS)
         try:
             generation = loaded.generate(specimen.prompt, TOKENS)
@@ -72,22 +76,16 @@ def _joined(*words: str, between: str) -> str:
     return between.join(word for word in words if word)
 
 
-def _expected(specimen: GeneratingSpecimen, cached: Generation | None) -> Generation:
-    """What the CPU generates; without a cache, where what it generates with one is given."""
-    reference = hardware.create("cpu").load_generator(specimen, "fp32", TOKENS)
-    try:
-        if cached is None:
-            return reference.generate(specimen.prompt, TOKENS)
-        anew = reference.generate(specimen.prompt, TOKENS, cache=False)
-        if not anew.cached:
-            return anew
-        # ``generate`` insists on a cache where a prompt is given as embeddings. Then the last token
-        # is asked for by a prompt that holds all those before it.
-        longer = _continued(specimen.prompt, cached.outputs["output"][:, -TOKENS:-1])
-        last = reference.generate(longer, 1, cache=False).steps
-        return Generation(cached.outputs, (*cached.steps[:-1], *last))
-    finally:
-        reference.close()
+def _anew(reference: LoadedGenerator, prompt: Mapping[str, Any], cached: Generation) -> Generation:
+    """What is generated without a cache, given what is with one."""
+    anew = reference.generate(prompt, TOKENS, cache=False)
+    if not anew.cached:
+        return anew
+    # ``generate`` insists on a cache where a prompt is given as embeddings. Then the last token is
+    # asked for by a prompt that holds all those before it.
+    longer = _continued(prompt, cached.outputs["output"][:, -TOKENS:-1])
+    last = reference.generate(longer, 1, cache=False).steps
+    return Generation(cached.outputs, (*cached.steps[:-1], *last))
 
 
 def _continued(prompt: Mapping[str, Any], tokens: torch.Tensor) -> dict[str, Any]:

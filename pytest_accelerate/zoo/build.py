@@ -11,9 +11,9 @@ from typing import Any
 
 import torch
 
-from pytest_accelerate.errors import AccelerateError, NotConstructible
+from pytest_accelerate.errors import AccelerateError, NotConstructible, in_one_line
 from pytest_accelerate.zoo.classes import model_class
-from pytest_accelerate.zoo.configs import published_config, tiny_config, walk
+from pytest_accelerate.zoo.configs import published_config, switch_off_caches, tiny_config
 from pytest_accelerate.zoo.initialise import (
     marking_uninitialised,
     reinitialise,
@@ -47,7 +47,7 @@ def build(model_type: str, recipe: Recipe, weights: str) -> Specimen:
     kind: Any = None if recipe.compose else model_class(model_type, recipe.model_class)
     step = "its config cannot be made"
     try:
-        with quiet(), offline(True):
+        with quiet(), offline():
             if recipe.compose is not None:
                 step = "it cannot be composed"
                 model = drawn(model_type, recipe.compose)
@@ -65,9 +65,8 @@ def build(model_type: str, recipe: Recipe, weights: str) -> Specimen:
     except AccelerateError:
         raise
     except Exception as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())
         made = kind.__name__ if kind is not None else "a composition"
-        raise NotConstructible(f"{model_type} ({made}): {step}: {said}") from error
+        raise NotConstructible(f"{model_type} ({made}): {step}: {in_one_line(error)}") from error
     return Specimen(
         model_type=model_type,
         model=model,
@@ -108,9 +107,7 @@ def _config(model_type: str, recipe: Recipe, weights: str) -> Any:
     )
     if recipe.adjust is not None:
         recipe.adjust(config)
-    for part in walk(config):
-        if getattr(part, "use_cache", None):
-            part.use_cache = False
+    switch_off_caches(config)
     return config
 
 
@@ -162,20 +159,13 @@ def _refuse_if_too_large(model_type: str, kind: type[Any], parameters: int) -> N
         )
 
 
-def pretrained(kind: type[Any], checkpoint: str | None, attention: str) -> torch.nn.Module:
-    """The weights of a checkpoint in a class of its type, refused where it lacks any of them."""
-    from pytest_accelerate.zoo.pretrained import Checkpoint
-
-    return Checkpoint(kind.config_class.model_type, str(checkpoint)).load_whole(kind, attention)
-
-
 @contextlib.contextmanager
-def offline(wanted: bool) -> Iterator[None]:
+def offline() -> Iterator[None]:
     """Keep the Hub out of what asked for no checkpoint; some configs look for files there."""
     from huggingface_hub import constants
 
     before = constants.HF_HUB_OFFLINE
-    constants.HF_HUB_OFFLINE = before or wanted
+    constants.HF_HUB_OFFLINE = True
     try:
         yield
     finally:

@@ -37,6 +37,13 @@ def walk(config: Any) -> list[Any]:
     return found
 
 
+def switch_off_caches(config: Any) -> None:
+    """Let neither a model nor a part of it keep what it computed for earlier tokens."""
+    for part in walk(config):
+        if getattr(part, "use_cache", None):
+            part.use_cache = False
+
+
 def _shrunken(
     kind: type[Any], preset: Mapping[str, Any], overrides: Mapping[str, Any], tokens: SpecialTokens
 ) -> Any:

@@ -10,7 +10,7 @@ from typing import Any
 
 import torch
 
-from pytest_accelerate.errors import NotConstructible
+from pytest_accelerate.errors import NotConstructible, in_one_line
 from pytest_accelerate.zoo.build import drawn, offline, quiet
 from pytest_accelerate.zoo.classes import generating_class
 from pytest_accelerate.zoo.initialise import settle_norms
@@ -75,7 +75,7 @@ def _generating_itself(model: torch.nn.Module) -> torch.nn.Module | None:
 def _built(specimen: Specimen, kind: type[Any], recipe: Recipe) -> torch.nn.Module:
     attention = recipe.attention or "eager"
     try:
-        with quiet(), offline(True):
+        with quiet(), offline():
             held: Any = specimen.model.config
             config = copy.deepcopy(held)
             if hasattr(config, "is_decoder") and not getattr(config, "is_encoder_decoder", False):
@@ -89,9 +89,9 @@ def _built(specimen: Specimen, kind: type[Any], recipe: Recipe) -> torch.nn.Modu
             settle_norms(model, specimen.inputs)
             return model
     except Exception as error:
-        said = " ".join(f"{type(error).__name__}: {error}".split())
         raise NotConstructible(
-            f"{specimen.model_type} ({kind.__name__}) cannot be built to generate: {said}"
+            f"{specimen.model_type} ({kind.__name__}) cannot be built to generate: "
+            f"{in_one_line(error)}"
         ) from error
 
 

@@ -17,8 +17,9 @@ from typing import Any
 
 import torch
 
-from pytest_accelerate.errors import AccelerateError, NotConstructible
+from pytest_accelerate.errors import AccelerateError, NotConstructible, in_one_line
 from pytest_accelerate.zoo.classes import config_class, model_class
+from pytest_accelerate.zoo.configs import switch_off_caches
 
 _SAFE = ("model.safetensors", "model.safetensors.index.json")
 _PICKLED = ("pytorch_model.bin", "pytorch_model.bin.index.json")
@@ -83,7 +84,7 @@ class Checkpoint:
             raise self.refusal(
                 "is no folder, is not in the cache of the Hub, and cannot be brought (give a "
                 "folder that holds it, or, with the network and without HF_HUB_OFFLINE: "
-                f"hf download {self.name}): {one_line(error)}"
+                f"hf download {self.name}): {in_one_line(error)}"
             ) from error
         assert found is not None  # it raises where there is none
         return Path(found)
@@ -109,7 +110,7 @@ class Checkpoint:
         try:
             data = json.loads(path.read_text(encoding="utf-8"))
         except (OSError, ValueError) as error:
-            raise self.refusal(f"has a {file} that cannot be read: {one_line(error)}") from error
+            raise self.refusal(f"has a {file} that cannot be read: {in_one_line(error)}") from error
         if not isinstance(data, dict):
             raise self.refusal(f"has a {file} that is no JSON object")
         return data
@@ -156,21 +157,16 @@ class Checkpoint:
         except (AccelerateError, MemoryError):
             raise
         except Exception as error:
-            raise self.refusal(f"cannot be loaded as {kind.__name__}: {one_line(error)}") from error
+            raise self.refusal(
+                f"cannot be loaded as {kind.__name__}: {in_one_line(error)}"
+            ) from error
         self._check_shapes(kind, info)
-        _without_cache(model)
+        switch_off_caches(model.config)
         return Loaded(
             model.eval().requires_grad_(False),
             missing=tuple(sorted(info["missing_keys"])),
             unused=tuple(sorted(info["unexpected_keys"])),
         )
-
-    def load_whole(self, kind: type[Any], attention: str) -> torch.nn.Module:
-        """The same, refused where the checkpoint lacks any tensor of ``kind``."""
-        loaded = self.load(kind, attention)
-        if loaded.missing:
-            raise self.lacking(type(loaded.model), loaded.missing)
-        return loaded.model
 
     def _check_type(self, kind: type[Any]) -> None:
         found = self.config.get("model_type")
@@ -231,7 +227,7 @@ class Checkpoint:
                 f"{kind.__name__} takes {list(wanted)}{more}"
             )
         if info["error_msgs"]:
-            raise self.refusal(f"cannot be loaded whole: {one_line(info['error_msgs'][0])}")
+            raise self.refusal(f"cannot be loaded whole: {in_one_line(info['error_msgs'][0])}")
 
     def lacking(self, kind: type[Any], missing: Collection[str]) -> NotConstructible:
         """The refusal of a checkpoint that lacks tensors which the outputs depend on."""
@@ -252,12 +248,6 @@ def counted(names: Collection[str]) -> str:
     return f"{len(names)} tensor{'s' if len(names) > 1 else ''} ({first}{more})"
 
 
-def one_line(error: object) -> str:
-    """An error of another library in one line."""
-    said = f"{type(error).__name__}: {error}" if isinstance(error, BaseException) else str(error)
-    return " ".join(said.split())
-
-
 @contextlib.contextmanager
 def _without_progress() -> Iterator[None]:
     """Keep the bars off, which transformers draws for every model."""
@@ -270,11 +260,3 @@ def _without_progress() -> Iterator[None]:
     finally:
         if shown:
             logging.enable_progress_bar()
-
-
-def _without_cache(model: Any) -> None:
-    from pytest_accelerate.zoo.configs import walk
-
-    for part in walk(model.config):
-        if getattr(part, "use_cache", None):
-            part.use_cache = False

@@ -7,14 +7,14 @@ from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch.utils._pytree import tree_leaves
 
-from pytest_accelerate.errors import AccelerateError, NotConstructible
+from pytest_accelerate.errors import AccelerateError, NotConstructible, in_one_line
+from pytest_accelerate.hardware.outputs import flatten
 from pytest_accelerate.zoo.build import quiet, seed_of
 from pytest_accelerate.zoo.classes import model_class
 from pytest_accelerate.zoo.inputs import CARRIERS, Fed, synthesise
 from pytest_accelerate.zoo.inputs.base import Feeding
-from pytest_accelerate.zoo.pretrained import Checkpoint, Loaded, counted, one_line
+from pytest_accelerate.zoo.pretrained import Checkpoint, Loaded, counted
 from pytest_accelerate.zoo.processing import Processing, fitted
 from pytest_accelerate.zoo.recipe import Recipe
 from pytest_accelerate.zoo.samples import raw_samples
@@ -48,7 +48,7 @@ def pretrained(
                 raise source.lacking(kind, candidate.heard)
             why = f"{other.name}, since it lacks {counted(candidate.heard)} of {candidate.name}"
             candidate = other.explained(why)
-    return candidate.specimen(model_type, recipe, source)
+    return candidate.specimen(model_type, recipe)
 
 
 @dataclass(frozen=True)
@@ -72,7 +72,7 @@ class _Candidate:
         return _Candidate(self.loaded, self.model, self.fed, (why, *self.said), self.heard,
                           self.processing)  # fmt: skip
 
-    def specimen(self, model_type: str, recipe: Recipe, source: Checkpoint) -> Specimen:
+    def specimen(self, model_type: str, recipe: Recipe) -> Specimen:
         said = list(self.said)
         if self.loaded.unused:
             said.append(f"{counted(self.loaded.unused)} of the checkpoint not used")
@@ -91,7 +91,6 @@ class _Candidate:
             parameters=sum(parameter.numel() for parameter in self.model.parameters()),
             wrapped_class=self.name if self.model is not self.loaded.model else "",
             loading="; ".join(said),
-            checkpoint=source,
             processing=self.processing,
         )
 
@@ -108,7 +107,7 @@ def _candidate(source: Checkpoint, kind: Any, recipe: Recipe) -> _Candidate:
     except Exception as error:
         raise NotConstructible(
             f"{source.model_type} ({type(loaded.model).__name__}): its inputs cannot be made: "
-            f"{one_line(error)}"
+            f"{in_one_line(error)}"
         ) from error
     return _Candidate(loaded, model, fed, (said,), heard, processing)
 
@@ -152,7 +151,7 @@ def _by_processor(model: torch.nn.Module, recipe: Recipe, processing: Processing
     except MemoryError:
         raise
     except Exception as error:
-        said = str(error) if isinstance(error, AccelerateError) else one_line(error)
+        said = str(error) if isinstance(error, AccelerateError) else in_one_line(error)
         raise _NoProcessor(said) from error
     carriers = _carriers(inputs)
     return Fed(inputs, tuple(sorted(carriers)), tuple(sorted(wanted - carriers.keys())), carriers)
@@ -182,12 +181,11 @@ def _heard(loaded: Loaded, model: torch.nn.Module, inputs: Mapping[str, Any]) ->
         finally:
             for name, value in before.items():
                 tensors[name].copy_(value)
-    same = len(moved) == len(undisturbed) and all(
-        torch.equal(now, was) for now, was in zip(moved, undisturbed, strict=True)
+    same = list(moved) == list(undisturbed) and all(
+        torch.equal(moved[name], was) for name, was in undisturbed.items()
     )
     return () if same else loaded.missing
 
 
-def _outputs(model: torch.nn.Module, inputs: Mapping[str, Any]) -> list[torch.Tensor]:
-    leaves = tree_leaves(model(**inputs))
-    return [leaf.clone() for leaf in leaves if isinstance(leaf, torch.Tensor)]
+def _outputs(model: torch.nn.Module, inputs: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+    return {name: value.clone() for name, value in flatten(model(**inputs)).items()}

@@ -8,9 +8,9 @@ from collections.abc import Collection, Mapping, Sequence
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from pytest_accelerate.errors import AccelerateError, InvalidInputs
+from pytest_accelerate.errors import AccelerateError, InvalidInputs, in_one_line
+from pytest_accelerate.vocabulary import RAW_INPUTS, SAMPLING_RATE
 from pytest_accelerate.zoo import raw
-from pytest_accelerate.zoo.pretrained import one_line
 
 if TYPE_CHECKING:
     import torch
@@ -82,14 +82,14 @@ class Processing:
         Raises:
             InvalidInputs: they are not what this checkpoint takes.
         """
-        words = [word for word in raw.WORDS if word in given]
-        if raw.RATE in given and "audio" not in words:
-            raise InvalidInputs(f"{raw.RATE!r} goes with 'audio', which is not given")
+        words = [word for word in RAW_INPUTS if word in given]
+        if SAMPLING_RATE in given and "audio" not in words:
+            raise InvalidInputs(f"{SAMPLING_RATE!r} goes with 'audio', which is not given")
         with self._lock:
             if trouble := self.trouble(words):
                 raise InvalidInputs(trouble)
             if "audio" in words:
-                raw.check_rate(given.get(raw.RATE), self.sampling_rate)
+                raw.check_rate(given.get(SAMPLING_RATE), self.sampling_rate)
             made = self._made(words, given)
         return {name: _tensor(value) for name, value in made.items()}
 
@@ -104,7 +104,7 @@ class Processing:
         except Exception as error:
             raise InvalidInputs(
                 f"the checkpoint's {self.name} cannot make tensors of {' and '.join(words)}: "
-                f"{one_line(error)}"
+                f"{in_one_line(error)}"
             ) from error
 
     def _tokens(self, value: Any) -> dict[str, Any]:
@@ -321,9 +321,7 @@ def _by_text(word: str, things: list[Any], texts: int) -> tuple[list[list[Any]],
         return [things], [len(things)]
     if len(things) != texts:
         raise InvalidInputs(
-            f"{len(things)} of 'images' for {texts} of 'text': give one for each, or one text"
-            if word == "images"
-            else f"{len(things)} of {word!r} for {texts} of 'text': give one for each, or one text"
+            f"{len(things)} of {word!r} for {texts} of 'text': give one for each, or one text"
         )
     return [[thing] for thing in things], [1] * texts
 
@@ -335,7 +333,7 @@ def _let_pad(tokenizer: Any) -> None:
 
 
 def _shortly(error: Exception) -> str:
-    said = one_line(error)
+    said = in_one_line(error)
     return said if len(said) <= 400 else f"{said[:399]}…"
 
 

@@ -8,15 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from pytest_accelerate.errors import InvalidInputs
+from pytest_accelerate.vocabulary import SAMPLING_RATE
 
 if TYPE_CHECKING:
     import numpy as np
     from PIL.Image import Image
-
-WORDS = ("text", "images", "audio", "videos")
-"""Names by which an endpoint takes what is not tensors yet."""
-RATE = "sampling_rate"
-"""Goes with ``audio``: samples a second."""
 
 
 def texts(value: Any) -> list[str]:
@@ -57,15 +53,15 @@ def check_rate(given: Any, wanted: int | None) -> None:
         InvalidInputs: it is missing, or another; says how to resample.
     """
     if given is None:
-        raise InvalidInputs(f"'audio' needs {RATE}=, its samples a second{_takes(wanted)}")
+        raise InvalidInputs(f"'audio' needs {SAMPLING_RATE}=, its samples a second{_takes(wanted)}")
     if not isinstance(given, int | float) or isinstance(given, bool) or given <= 0:
-        raise InvalidInputs(f"{RATE} {given!r} is no number of samples a second")
+        raise InvalidInputs(f"{SAMPLING_RATE} {given!r} is no number of samples a second")
     if wanted is not None and given != wanted:
         common = math.gcd(int(given), wanted)
         up, down = wanted // common, int(given) // common
         raise InvalidInputs(
-            f"{RATE} {given} is not what the checkpoint's processor takes, {wanted}: resample it "
-            f"first, such as scipy.signal.resample_poly(audio, {up}, {down})"
+            f"{SAMPLING_RATE} {given} is not what the checkpoint's processor takes, {wanted}: "
+            f"resample it first, such as scipy.signal.resample_poly(audio, {up}, {down})"
         )
 
 

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 if TYPE_CHECKING:
     import torch
 
-    from pytest_accelerate.zoo.pretrained import Checkpoint
     from pytest_accelerate.zoo.processing import Processing
 
 
@@ -37,8 +36,6 @@ class Specimen:
     """Name of the model's class where ``model`` is a module of the zoo's that calls it."""
     loading: str = ""
     """Of pretrained weights: who made the inputs, and what of the checkpoint was not used."""
-    checkpoint: Checkpoint | None = None
-    """Where pretrained weights are from."""
     processing: Processing | None = None
     """Of pretrained weights: what makes tensors of text, images and sound."""
 

@@ -33,7 +33,7 @@ import importlib
 from collections.abc import Iterable, Mapping
 from functools import cache
 
-from pytest_accelerate.errors import UsageError
+from pytest_accelerate.errors import UsageError, in_one_line
 from pytest_accelerate.zoo.recipe import Recipe
 
 _OWN = tuple(
@@ -88,8 +88,7 @@ def _load(name: str) -> Mapping[str, Recipe]:
     try:
         recipes = importlib.import_module(name).RECIPES
     except Exception as error:  # whatever a module from outside does while it is imported
-        said = " ".join(f"{type(error).__name__}: {error}".split())
-        raise UsageError(f"recipe module {name!r} cannot be used: {said}") from error
+        raise UsageError(f"recipe module {name!r} cannot be used: {in_one_line(error)}") from error
     if not isinstance(recipes, Mapping):
         raise UsageError(f"recipe module {name!r}: RECIPES must map model types to Recipe")
     for model_type, recipe in recipes.items():
