@@ -23,7 +23,7 @@ from pytest_accelerate.hardware.openvino_inputs import Preparation
 from pytest_accelerate.hardware.openvino_layout import FixedLayout, traceable
 from pytest_accelerate.hardware.openvino_operators import Substituted
 
-CACHES = ("past_key_values", "cache_params", "state", "mems", "past_buckets_states")
+CACHES = ("past_key_values", "cache", "cache_params", "state", "mems", "past_buckets_states")
 """What transformers calls the inputs that are handed on from call to call."""
 _ANY = -1
 

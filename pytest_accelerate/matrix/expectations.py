@@ -9,7 +9,8 @@
     images_edit = { verdict = "error", reason = "the answer has no b64_json" }
 
 A table a column, a line a model type or an operation, both sorted. A verdict that is not the
-expected one fails, an unexpected pass too: what was gained is not lost again unseen.
+expected one fails, an unexpected pass too: what was gained is not lost again unseen. The reason of
+a ``partial`` begins with the stage that does not hold; a run without that stage says nothing of it.
 """
 
 from __future__ import annotations
@@ -25,6 +26,7 @@ from typing import Any
 from pytest_accelerate.cells import (
     GREEN,
     MODES,
+    OPTIONAL_STAGES,
     PRECISIONS,
     Cell,
     ModelCell,
@@ -55,6 +57,16 @@ class Expectation:
 
     verdict: Verdict
     reason: str = ""
+
+    def is_untouched_by(self, result: Result) -> bool:
+        """Whether a cell passes only because the stage that does not hold was not asked for."""
+        stage = self.reason.partition(":")[0]
+        return (
+            self.verdict is Verdict.PARTIAL
+            and result.verdict is Verdict.PASS
+            and stage in OPTIONAL_STAGES
+            and stage not in {ran.stage for ran in result.stages}
+        )
 
 
 @dataclass(frozen=True)
@@ -111,7 +123,8 @@ def update(path: Path, results: Iterable[Result]) -> Updated:
     """Write down what these results came to; cells that have no result here keep their line.
 
     A verdict that is not green is set, a line whose cell became green goes. The reason of a line
-    stays if its verdict did. A cell that was not run is left alone.
+    stays if its verdict did. A cell that was not run is left alone, and so is a ``partial`` whose
+    stage was not.
 
     Raises:
         MalformedFile: the present file cannot be read.
@@ -123,7 +136,7 @@ def update(path: Path, results: Iterable[Result]) -> Updated:
     removed: set[Cell] = set()
     for result in results:
         cell, old = result.cell, cells.get(result.cell)
-        if result.verdict is Verdict.NOT_RUN:
+        if result.verdict is Verdict.NOT_RUN or (old and old.is_untouched_by(result)):
             continue
         if result.verdict in GREEN:
             if old is not None:

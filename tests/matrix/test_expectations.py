@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from matrix_builders import make_api_result, make_result
 
-from pytest_accelerate.cells import ModelCell, Verdict
+from pytest_accelerate.cells import ModelCell, Stage, Verdict
 from pytest_accelerate.errors import MalformedFile
 from pytest_accelerate.matrix import expectations
 from pytest_accelerate.matrix.expectations import Expectation
@@ -103,6 +104,22 @@ def test_a_reason_written_by_hand_stays_as_long_as_its_verdict(path: Path) -> No
     assert path.read_text() == text
     expectations.update(path, [make_result("bert", Verdict.CRASH, reason="died of SIGSEGV")])
     assert expectations.load(path).expected(BERT) == Expectation(Verdict.CRASH, "died of SIGSEGV")
+
+
+def test_a_run_without_a_stage_leaves_what_is_known_of_that_stage_alone(path: Path) -> None:
+    """Under ``--stages none`` a pass neither contradicts nor removes a failure to generate."""
+    line = '[cpu-fp32]\nbert = { verdict = "partial", reason = "generate: mismatch: token 2" }\n'
+    path.write_text(line)
+    deep = make_result("bert", Verdict.PASS)
+    kept = [stage for stage in deep.stages if stage.stage != Stage.GENERATE]
+    shallow = replace(deep, stages=tuple(kept))
+    expected = expectations.load(path).expected(BERT)
+    assert expected is not None
+    assert expected.is_untouched_by(shallow)
+    assert not expectations.update(path, [shallow])
+    assert path.read_text() == line
+    assert not expected.is_untouched_by(deep)
+    assert expectations.update(path, [deep]).removed == (BERT,)
 
 
 @pytest.mark.parametrize(

@@ -67,6 +67,9 @@ def test_expectations_are_a_ratchet(suite: pytest.Pytester, matrix: Matrix) -> N
     suite.runpytest_subprocess(*args, "--update-expectations").assert_outcomes(passed=1)
     assert "bert" not in expectations.read_text()
     suite.runpytest_subprocess(*args).assert_outcomes(passed=1)
+    expectations.write_text('[cpu-fp32]\nbert = { verdict = "partial", reason = "batch: rows" }\n')
+    suite.runpytest_subprocess(*args, "--stages", "none").assert_outcomes(passed=1)
+    suite.runpytest_subprocess(*args, "--stages", "batch").assert_outcomes(failed=1)
 
 
 def test_a_failing_cell_is_told_with_traceback_and_command(
