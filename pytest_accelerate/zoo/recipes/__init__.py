@@ -47,6 +47,7 @@ _OWN = tuple(
         "multimodal",
         "towers",
         "towers_of_timm",
+        "timm_models",
         "documents",
         "timeseries",
         "compositions",
