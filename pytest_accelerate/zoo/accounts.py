@@ -25,8 +25,6 @@ def account(model_type: str) -> Account:
     missing = missing_packages(recipe)
     if missing:
         return Skipped(f"{recipe.why}: {', '.join(missing)} not installed. {recipe.remedy}")
-    if recipe.lacks:
-        return Skipped(f"the zoo cannot run it yet, for want of {recipe.lacks}")
     return Runs()
 
 

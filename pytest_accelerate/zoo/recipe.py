@@ -61,9 +61,6 @@ class Recipe:
     """Importable packages without which the type cannot run."""
     remedy: str = ""
     """How to get ``requires``, or why there is no way; part of the skip's reason."""
-    lacks: str = ""
-    """What the zoo lacks to build or feed the type: it is skipped, and says so, until a recipe has
-    it. What the zoo cannot do is never told as an error of the model."""
     why: str = ""
     """The reason of the recipe, one line; obligatory with ``covered_by`` and ``requires``."""
     build: Callable[[], tuple[torch.nn.Module, Mapping[str, Any]]] | None = None

@@ -51,7 +51,7 @@ _OWN = tuple(
         "documents",
         "timeseries",
         "compositions",
-        "lacking",
+        "given_noise",
     )
 )
 _outside: dict[str, Mapping[str, Recipe]] = {}

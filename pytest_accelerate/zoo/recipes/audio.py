@@ -8,6 +8,7 @@ from pytest_accelerate.zoo import feeds
 from pytest_accelerate.zoo.generating import Composing, Denoising, Speaking, Translating
 from pytest_accelerate.zoo.inputs import text
 from pytest_accelerate.zoo.inputs.base import Feeding
+from pytest_accelerate.zoo.noise import Sounding
 from pytest_accelerate.zoo.recipe import Feed, Recipe
 from pytest_accelerate.zoo.unheard import Cancels
 
@@ -435,6 +436,7 @@ RECIPES: dict[str, Recipe] = {
     ).over(_OMNI_ENCODER),
     "qwen3_omni_moe_audio_encoder": _OMNI_ENCODER,
     "qwen2_5_omni_bigvgan": Recipe(
+        around=Sounding,
         inputs={"mel_spectrogram": feeds.normal("audio", 2, 80, 16)},
         # Of six upsamplings the last ones would have two channels and one, and few digits left.
         config={

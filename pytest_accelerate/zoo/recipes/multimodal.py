@@ -328,7 +328,22 @@ RECIPES: dict[str, Recipe] = {
         },
     ),
     "moss_transcribe_diarize": Recipe(inputs={"padding_mask": feeds.mask(64, 16)}),
-    "nemotron_h_omni": Recipe(config={"audio_config": {"projection_hidden_size": 64}}),
+    "nemotron_h_omni": Recipe(
+        config={
+            "audio_config": {"projection_hidden_size": 64, "projection_bias": False},
+            "image_token_id": 100,
+            "audio_token_id": 102,
+        },
+        inputs={
+            "image_grid_hw": feeds.constant([[2, 2], [2, 4]]),
+            "pixel_values": feeds.normal("image", 12, 768),
+        },
+        omit=("pixel_values_videos",),
+        instead={
+            "video": "images and videos stand at the same token, and a call takes one of them"
+        },
+        unheard={r"vision_model\..*video_patch_projection\.weight": "a call has images or a video"},
+    ),
     "qwen3_omni_moe_thinker": Recipe(
         config={"audio_end_token_id": 105},
         inputs={

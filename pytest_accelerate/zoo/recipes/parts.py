@@ -46,8 +46,8 @@ _ALIASES = {
 _TIMM = Recipe(
     requires=("timm",),
     why="it is a timm model, or its vision tower is",
-    remedy="pip install timm beside a torchvision built for this torch; beside a CPU build of torch "
-    "pip install --no-deps timm torchvision==0.16.2, the last that needs no operators of its own",
+    remedy="pip install timm beside a torchvision built for this torch; beside a CPU build of "
+    "torch pip install --no-deps timm torchvision==0.16.2, which needs no operators of its own",
 )
 _NEEDING_TIMM = (
     "timm_backbone",

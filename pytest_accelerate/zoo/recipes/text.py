@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import torch
+
 from pytest_accelerate.zoo import feeds
 from pytest_accelerate.zoo.generating import Retrieving
 from pytest_accelerate.zoo.hashing import Hashing
-from pytest_accelerate.zoo.recipe import Recipe
+from pytest_accelerate.zoo.inputs.base import Feeding
+from pytest_accelerate.zoo.recipe import Feed, Recipe
 from pytest_accelerate.zoo.unheard import Cancels
 
 _LAYOUT = Recipe(inputs={"bbox": feeds.boxes(12)})
@@ -44,7 +47,54 @@ _END_OF_IMAGE = {
     r"embed_tokens\.eoi_embedding": "as a part it is for token 256000, past the tiny vocabulary"
 }
 
+
+def _borrowed(feeding: Feeding) -> dict[str, tuple[torch.Tensor, torch.Tensor]]:
+    """Keys and values of the model that it assists, one pair for each kind of its layers."""
+    text = feeding.config.get_text_config()
+    pairs = {}
+    for layer, kind in zip(text.per_layer_config, text.layer_types, strict=True):
+        shape = (2, layer.num_key_value_heads, 8, layer.head_dim)
+        pairs[kind] = (feeding.normal(*shape), feeding.normal(*shape))
+    return pairs
+
+
+_ALL_SHARE = {
+    "num_hidden_layers": 2,
+    "num_kv_shared_layers": 2,
+    "layer_types": ["sliding_attention", "full_attention"],
+}
+_ASSISTANT = Recipe(
+    config={
+        "backbone_hidden_size": 64,
+        "use_ordered_embeddings": True,
+        "num_centroids": 16,
+        "centroid_intermediate_top_k": 4,
+    },
+    inputs={
+        # The token's embedding beside what the model that it assists made of the one before.
+        "inputs_embeds": feeds.normal("text", 2, 3, 128),
+        "attention_mask": feeds.mask(8),
+        "position_ids": feeds.constant([[7, 8, 9], [4, 5, 6]]),
+        "shared_kv_states": Feed(_borrowed, "cache"),
+    },
+    omit=("input_ids",),
+    instead={"text": "it takes embeddings"},
+)
+
 RECIPES: dict[str, Recipe] = {
+    # Transformers 5.23.0 cannot build them: their configs ask that all layers of the text share
+    # keys and values, and `kv_sharing_modes` of the text's config refuses that. With that check
+    # out of the way they run.
+    "gemma4_assistant": Recipe(
+        config={
+            "text_config": {
+                **_ALL_SHARE,
+                "hidden_size_per_layer_input": 0,
+                "vocab_size_per_layer_input": 0,
+            }
+        }
+    ).over(_ASSISTANT),
+    "gemma4_unified_assistant": Recipe(config={"text_config": _ALL_SHARE}).over(_ASSISTANT),
     "blt_local_encoder": Recipe(
         config={"hidden_size_global": 64},
         inputs={
