@@ -228,12 +228,13 @@ def _fit_rope(kind: type[Any], kwargs: dict[str, Any], computed: Mapping[str, An
         return
     width = kwargs.get("hidden_size") or shrink.WIDTH
     heads = kwargs.get("num_attention_heads") or shrink.HEADS
-    head_dim = kwargs.get("head_dim") or width // heads
+    # Latent attention turns a slice of each head alone.
+    turned = kwargs.get("qk_rope_head_dim") or kwargs.get("head_dim") or width // heads
     rope = dict(rope)
     if "mrope_section" in getattr(kind, "ignore_keys_at_rope_validation", ()):
         for part in [value for value in rope.values() if isinstance(value, dict)] or [rope]:
             part.setdefault("mrope_section", [2, 1, 1])
-    kwargs["rope_parameters"] = _small_rope(rope, head_dim)
+    kwargs["rope_parameters"] = _small_rope(rope, turned)
 
 
 def _small_rope(rope: dict[str, Any], head_dim: int) -> dict[str, Any]:

@@ -56,6 +56,16 @@ _OMNI_ENCODER = Recipe(
     }
 )
 
+# Sound of seven frames and of five, one channel of it: a frame fills a token of the text.
+_LONE_CHANNEL = Recipe(
+    inputs={
+        "input_values": feeds.normal("audio", 2, 1, 2560),
+        "padding_mask": feeds.filling(feeds.mask(2560, 640), audio=(7, 5)),
+    }
+)
+# A code stands for sixteen samples: it takes many to hear an LSTM through the choice of them.
+_MANY_CODES = Recipe(config={"upsampling_ratios": (2, 2, 2, 2)})
+
 _MASKED = r"masked_spec_embed"
 _TRAINED_BY_MASKING = "its forward does not hand on which frames to cover: it masks in training"
 
@@ -202,6 +212,9 @@ RECIPES: dict[str, Recipe] = {
     "granite_speech_plus": _GRANITE_SPEECH,
     "speech_to_text": _features(80),
     "qwen3_asr": _MEL_FIRST,
+    "omniasr": _LONE_CHANNEL,
+    "omniasr_audio": _LONE_CHANNEL,
+    "omniasr_ctc": _LONE_CHANNEL,
     "univnet": Recipe(
         inputs={
             # It makes kernels of its spectrogram, and large ones drive its gates into saturation.
@@ -319,6 +332,7 @@ RECIPES: dict[str, Recipe] = {
             },
         ),
     ),
+    **dict.fromkeys(("wavtokenizer", "wavtokenizer_encoder"), _MANY_CODES),
     "wav2vec2-conformer": Recipe(
         unheard={r"encoder\.pos_conv_embed\..*": "its encoder makes it and never calls it"}
     ),

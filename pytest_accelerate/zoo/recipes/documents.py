@@ -117,6 +117,29 @@ RECIPES: dict[str, Recipe] = {
         unheard={r"vqmodel\.(decoder|post_quant_conv)\..*": "it reads images, and makes none"},
         why="the map of its image tokens comes with its checkpoints",
     ),
+    # What it sees and hears becomes tokens of its vocabulary, which end with those of sound.
+    "apertus1p5": Recipe(
+        config={
+            "text_config": {"vocab_size": 160},
+            "vision_config": {
+                "resolution": 32,
+                "num_res_blocks": 1,
+                "latent_channels": 32,
+                "embed_dim": 16,
+            },
+            "image_token_id": 10,
+            "audio_token_id": 11,
+            "image_token_offset": 32,
+            "audio_token_offset": 96,
+        },
+        inputs={
+            "pixel_values": feeds.normal("image", 2, 3, 16, 16),
+            # The second image is half as wide, and padded.
+            "image_sizes": feeds.constant([[16, 16], [16, 8]]),
+            "input_values": feeds.normal("audio", 2, 1, 48 * 16),
+            "padding_mask": feeds.filling(feeds.mask(48 * 16, 16 * 16), audio=(48, 32)),
+        },
+    ),
     "granite_docling_vision": Recipe(
         config={"image_size": 128, "deepstack_visual_indexes": [0]}, unheard=_NOT_FINE
     ),
@@ -174,7 +197,7 @@ RECIPES: dict[str, Recipe] = {
         }
     ),
     "inkling2_vision": Recipe(config={"posemb_grid_size": 8}, inputs=_MERGED_PATCHES),
-    "inkling2": Recipe(inputs=_MERGED_PATCHES),
+    **dict.fromkeys(("inkling2", "inkling2_loop"), Recipe(inputs=_MERGED_PATCHES)),
     "inkling_audio": Recipe(
         config={"n_mel_bins": 8, "mel_vocab_size": 16},
         inputs={"audio_input_ids": feeds.integers("audio", 0, 16, 2, 8, 8)},

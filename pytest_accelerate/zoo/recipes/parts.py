@@ -6,6 +6,7 @@ from pytest_accelerate.zoo.recipe import Recipe
 
 # Part -> the type whose forward pass goes through it.
 _PARTS = {
+    "apertus1p5_vision_tokenizer": "apertus1p5",
     "chameleon_vqgan": "chameleon",
     "emu3_vqgan": "emu3",
     "glm_image_vqmodel": "glm_image",

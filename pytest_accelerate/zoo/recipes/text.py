@@ -191,6 +191,18 @@ RECIPES: dict[str, Recipe] = {
     "gpt_neo": Recipe(config={"attention_types": [[["global", "local"], 1]], "window_size": 4}),
     # Its embeddings would be fifty times as large as the state that they are added to.
     "hrm_text": Recipe(config={"embedding_scale": 1.0}),
+    # It loops four of seven layers twice, in blocks of two: a pass reads what the blocks of the one
+    # before made, and chooses between two at least.
+    "inkling2_loop_text": Recipe(
+        config={
+            "num_hidden_layers": 7,
+            "layer_types": ["hybrid_sliding", "hybrid"] * 3 + ["hybrid_sliding"],
+            "n_layers_per_attn_res_block": 2,
+            "loop_layer_index_start": 2,
+            "loop_layer_index_end": 6,
+            "loop_num_passes": 2,
+        }
+    ),
     # One expert of one to choose from, and its weight is always one.
     "hunyuan_v1_moe": Recipe(config={"num_experts": 4, "moe_topk": 2}),
     "jev": Recipe(
