@@ -103,8 +103,8 @@ def test_a_cache_that_forgets_is_caught(monkeypatch: pytest.MonkeyPatch) -> None
     """A model whose cache hands back the last token alone makes the cell partial."""
     update = DynamicLayer.update
 
-    def forgetful(self: Any, keys: torch.Tensor, values: torch.Tensor, *args: Any) -> Any:
-        update(self, keys, values, *args)
+    def forgetful(self: Any, keys: torch.Tensor, values: torch.Tensor, **more: Any) -> Any:
+        update(self, keys, values, **more)
         if keys.shape[-2] > 1:
             return keys, values
         blank = torch.zeros_like(self.keys[..., :-1, :])
