@@ -10,15 +10,22 @@ from typing import Any
 import torch
 
 
+_WHOLE = "output"
+"""The name of a tensor that is in nothing."""
+
+
 def leaves(value: Any) -> dict[str, torch.Tensor]:
     """All tensors in a value by dotted name: of mappings, sequences, and the library's caches."""
     return dict(_leaves("", value))
 
 
 def filled(value: Any, tensors: Mapping[str, torch.Tensor], name: str = "") -> Any:
-    """A copy of ``value`` in which the tensors named are others; what is no tensor is shared."""
+    """A copy of ``value`` in which the tensors named are others; what is no tensor is shared.
+
+    Names are those of :func:`leaves`, also of a tensor that is the whole value.
+    """
     if isinstance(value, torch.Tensor):
-        return tensors.get(name, value)
+        return tensors.get(name or _WHOLE, value)
     children = list(_children(value))
     if not children:
         return value
@@ -37,7 +44,7 @@ def filled(value: Any, tensors: Mapping[str, torch.Tensor], name: str = "") -> A
 
 def _leaves(name: str, value: Any) -> Iterator[tuple[str, torch.Tensor]]:
     if isinstance(value, torch.Tensor):
-        yield name or "output", value
+        yield name or _WHOLE, value
     for key, child in _children(value):
         yield from _leaves(_joined(name, key), child)
 

@@ -18,6 +18,7 @@ from openvino._offline_transformations import apply_make_stateful_transformation
 
 from pytest_accelerate.agreement import Agreement, compare
 from pytest_accelerate.hardware.generation import Call
+from pytest_accelerate.hardware.layout import lays_out
 from pytest_accelerate.hardware.leaves import filled, leaves
 from pytest_accelerate.hardware.openvino_step_conversion import CACHES, ConvertedStep
 
@@ -29,12 +30,15 @@ _HOLE = torch.empty(0)
 
 @dataclass(frozen=True)
 class Signature:
-    """What calls of one graph have in common: all but the values of tensors."""
+    """What calls of one graph have in common: all but the values of tensors that it takes."""
 
     tensors: tuple[tuple[str, int, torch.dtype], ...]
     plain: tuple[tuple[str, Any], ...]
     sizes: tuple[torch.Size, ...] | None
     """``None`` for a graph that takes several."""
+    layouts: tuple[tuple[str, str], ...]
+    """Values of the tensors that are constants of a graph of fixed sizes: an image and a video may
+    have as many patches, in other grids."""
 
     @classmethod
     def of(cls, inputs: Mapping[str, Any], *, sized: bool) -> Signature:
@@ -48,6 +52,9 @@ class Signature:
                 if isinstance(value, bool | int | float | str)
             ),
             tuple(leaf.shape for _, leaf in found) if sized else None,
+            tuple((name, str(leaf.tolist())) for name, leaf in found if lays_out(name, leaf))
+            if sized
+            else (),
         )
 
     @property

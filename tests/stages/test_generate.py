@@ -76,7 +76,11 @@ def test_a_cache_changes_no_token(model_type: str, model_class: str) -> None:
     assert result.measures.generated_tokens_per_second > 0
 
 
-@pytest.mark.parametrize("model_type", ["gpt2", "bart", "whisper", "llava_next", "musicgen"])
+@pytest.mark.parametrize(
+    # One module of lfm3_vl places an image's features and a video's.
+    "model_type",
+    ["gpt2", "bart", "whisper", "llava_next", "musicgen", "lfm3_vl"],
+)
 def test_openvino_generates_the_same_with_a_state(model_type: str) -> None:
     """Every module that generation calls is a graph, and decoding keeps its cache in it."""
     result = result_of(model_type, "openvino")

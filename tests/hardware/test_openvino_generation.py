@@ -1,0 +1,25 @@
+"""Generation on OpenVINO: its graphs answer to what they are given, not to what they were made of."""
+
+from __future__ import annotations
+
+import torch
+
+from pytest_accelerate.hardware.leaves import filled, leaves
+from pytest_accelerate.hardware.openvino_steps import Signature
+
+
+def test_a_tensor_alone_is_filled_under_the_name_that_it_has() -> None:
+    """A module that returns one bare tensor hands out what was computed, not what was recorded."""
+    recorded, computed = torch.zeros(2, 3), torch.ones(2, 3)
+    (name,) = leaves(recorded)
+    assert filled(recorded, {name: computed}) is computed
+
+
+def test_calls_of_other_grids_are_of_other_graphs() -> None:
+    """Grids are constants of a graph of fixed sizes, so another grid of as many patches is told."""
+    pixels = torch.zeros(8, 4)
+    wide, high = (
+        {"pixel_values": pixels, "grid_thw": torch.tensor([grid])} for grid in ([1, 2, 4], [1, 4, 2])
+    )
+    assert Signature.of(wide, sized=True) != Signature.of(high, sized=True)
+    assert Signature.of(wide, sized=False) == Signature.of(high, sized=False)
