@@ -9,7 +9,6 @@ from typing import Any
 
 import torch
 
-
 _WHOLE = "output"
 """The name of a tensor that is in nothing."""
 

@@ -17,6 +17,7 @@ import openvino
 import torch
 from numpy.typing import NDArray
 
+from pytest_accelerate.hardware.openvino_experts import all_experts
 from pytest_accelerate.hardware.openvino_inputs import Inputs, Preparation
 from pytest_accelerate.hardware.openvino_tracing import Traceable
 from pytest_accelerate.hardware.outputs import flatten
@@ -121,14 +122,15 @@ def for_tracing(model: torch.nn.Module) -> Iterator[None]:
     """
     choose = getattr(model, "set_experts_implementation", None)
     before = getattr(getattr(model, "config", None), "_experts_implementation", None)
-    if choose is None or before is None:
-        yield
-        return
-    choose("batched_mm")
-    try:
-        yield
-    finally:
-        choose(before)
+    with all_experts(model):
+        if choose is None or before is None:
+            yield
+            return
+        choose("batched_mm")
+        try:
+            yield
+        finally:
+            choose(before)
 
 
 @contextlib.contextmanager

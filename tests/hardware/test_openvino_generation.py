@@ -1,4 +1,4 @@
-"""Generation on OpenVINO: its graphs answer to what they are given, not to what they were made of."""
+"""Generation on OpenVINO: graphs answer to what they are given, not to what made them."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ def test_calls_of_other_grids_are_of_other_graphs() -> None:
     """Grids are constants of a graph of fixed sizes, so another grid of as many patches is told."""
     pixels = torch.zeros(8, 4)
     wide, high = (
-        {"pixel_values": pixels, "grid_thw": torch.tensor([grid])} for grid in ([1, 2, 4], [1, 4, 2])
+        {"pixel_values": pixels, "grid_thw": torch.tensor([grid])}
+        for grid in ([1, 2, 4], [1, 4, 2])
     )
     assert Signature.of(wide, sized=True) != Signature.of(high, sized=True)
     assert Signature.of(wide, sized=False) == Signature.of(high, sized=False)

@@ -77,9 +77,13 @@ def test_a_cache_changes_no_token(model_type: str, model_class: str) -> None:
 
 
 @pytest.mark.parametrize(
-    # One module of lfm3_vl places an image's features and a video's.
+    # One module of lfm3_vl places an image's features and a video's. The experts of dbrx are chosen by
+    # index, those of switch_transformers by mask, those of jetmoe in groups of tokens.
     "model_type",
-    ["gpt2", "bart", "whisper", "llava_next", "musicgen", "lfm3_vl"],
+    [
+        *("gpt2", "bart", "whisper", "llava_next", "musicgen", "lfm3_vl"),
+        *("dbrx", "switch_transformers", "jetmoe"),
+    ],
 )
 def test_openvino_generates_the_same_with_a_state(model_type: str) -> None:
     """Every module that generation calls is a graph, and decoding keeps its cache in it."""
