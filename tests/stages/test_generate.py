@@ -77,8 +77,8 @@ def test_a_cache_changes_no_token(model_type: str, model_class: str) -> None:
 
 
 @pytest.mark.parametrize(
-    # One module of lfm3_vl places an image's features and a video's. The experts of dbrx are chosen by
-    # index, those of switch_transformers by mask, those of jetmoe in groups of tokens.
+    # One module of lfm3_vl places an image's features and a video's. The experts of dbrx are chosen
+    # by index, those of switch_transformers by mask, those of jetmoe in groups of tokens.
     "model_type",
     [
         *("gpt2", "bart", "whisper", "llava_next", "musicgen", "lfm3_vl"),
