@@ -2,11 +2,13 @@
 
 The reference is what the same weights generate on the CPU in fp32, eager, with a KV cache. The cell
 cpu-fp32 is that itself, so it is compared with a generation that has no cache and reads everything
-anew for each token. Every step is compared, not the tokens alone: of random weights they repeat
-themselves, and a position that is one off may leave them as they are.
+anew for each token; where the library has none without a state, with the same in float64. Every
+step is compared, not the tokens alone: of random weights they repeat themselves, and a position
+that is one off may leave them as they are. What a generation returns is compared as well: of one
+that makes sound of latents it is all there is.
 
-Where the reference itself does not generate, mostly for want of a prompt that the model takes,
-there is nothing to hold a hardware to: ``not-run``, with what was raised.
+Where the reference itself does not generate there is nothing to hold a hardware to: ``not-run``,
+with what was raised. A generation that does not hear its prompt is ``insensitive``.
 
 A row whose tokens come to differ while the logits agree has met a tie. From there on it reads
 another text, and is left out.
@@ -27,9 +29,10 @@ from pytest_accelerate.cells import Verdict
 from pytest_accelerate.hardware.base import LoadedGenerator
 from pytest_accelerate.hardware.generation import Generation, Step
 from pytest_accelerate.stages.base import Context, Outcome, reason_of
+from pytest_accelerate.stages.hearing import other_values
 from pytest_accelerate.stages.reference import is_reference
 from pytest_accelerate.tolerances import tolerance_of
-from pytest_accelerate.zoo.generating_specimen import generator
+from pytest_accelerate.zoo.generating_specimen import GeneratingSpecimen, generator
 
 TOKENS = 8
 """Generated for each row: enough for a window of the tiny models to slide."""
@@ -44,14 +47,19 @@ def generate(context: Context) -> Outcome | None:
         return Outcome(Verdict.NOT_RUN, f"{context.cell.hardware} has no load_generator")
     cell = context.cell
     of_itself = is_reference(cell)
+    against = deaf = ""
     try:
         with closing(hardware.create("cpu").load_generator(specimen, "fp32", TOKENS)) as on_cpu:
             generation, path, known = on_cpu.generate(specimen.prompt, TOKENS), on_cpu.path, ""
-            expected = _anew(on_cpu, specimen.prompt, generation) if of_itself else generation
+            expected = generation
+            if of_itself:
+                expected, against = _anew(on_cpu, specimen, generation)
+                deaf = _deaf(on_cpu, specimen, generation)
     except MemoryError:
         raise
     except Exception as error:
-        return Outcome(Verdict.NOT_RUN, f"the reference does not generate: {reason_of(error)}")
+        raised = specimen.unable or reason_of(error)
+        return Outcome(Verdict.NOT_RUN, f"the reference does not generate: {raised}")
     if not of_itself:
         loaded = context.hardware.load_generator(specimen, cell.precision, TOKENS)
         try:
@@ -64,28 +72,78 @@ def generate(context: Context) -> Outcome | None:
     context.measures = replace(
         context.measures,
         generated_tokens=len(generation.steps) or None,
-        generation=_joined(specimen.model_class, cache, path, compared.ties, between=", "),
+        generation=_joined(specimen.model_class, cache, path, against, compared.ties, between=", "),
         generated_tokens_per_second=generation.tokens_per_second,
     )
-    if not compared.reason:
-        return Outcome()
-    return Outcome(Verdict.MISMATCH, _joined(compared.reason, known, between="; "))
+    if compared.reason:
+        return Outcome(Verdict.MISMATCH, _joined(compared.reason, known, between="; "))
+    if deaf:
+        return Outcome(Verdict.INSENSITIVE, f"does not hear its {deaf}")
+    return Outcome()
 
 
 def _joined(*words: str, between: str) -> str:
     return between.join(word for word in words if word)
 
 
-def _anew(reference: LoadedGenerator, prompt: Mapping[str, Any], cached: Generation) -> Generation:
-    """What is generated without a cache, given what is with one."""
-    anew = reference.generate(prompt, TOKENS, cache=False)
+def _anew(
+    reference: LoadedGenerator, specimen: GeneratingSpecimen, cached: Generation
+) -> tuple[Generation, str]:
+    """What is generated without a cache, given what is with one; and what else was compared with."""
+    prompt = specimen.prompt
+    try:
+        anew = reference.generate(prompt, TOKENS, cache=False)
+    except MemoryError:
+        raise
+    except Exception:  # the library has no such generation of this type
+        anew = cached
     if not anew.cached:
-        return anew
-    # ``generate`` insists on a cache where a prompt is given as embeddings. Then the last token is
-    # asked for by a prompt that holds all those before it.
-    longer = _continued(prompt, cached.outputs["output"][:, -TOKENS:-1])
-    last = reference.generate(longer, 1, cache=False).steps
-    return Generation(cached.outputs, (*cached.steps[:-1], *last))
+        return anew, ""
+    # ``generate`` insists on a cache, as it does where a prompt is given as embeddings. Then the
+    # last token is asked for by a prompt that holds all those before it.
+    written = cached.outputs.get("output")
+    text = prompt.get("input_ids")
+    if text is not None and written is not None and written.dim() == text.dim() == 2:
+        longer = _continued(prompt, written[:, -TOKENS:-1])
+        last = reference.generate(longer, 1, cache=False).steps
+        return Generation(cached.outputs, (*cached.steps[:-1], *last)), ""
+    # What is generated is no text, and cannot be a prompt.
+    with closing(hardware.create("cpu").load_generator(specimen, "fp64", TOKENS)) as in_double:
+        return in_double.generate(prompt, TOKENS), "against float64"
+
+
+def _deaf(reference: LoadedGenerator, specimen: GeneratingSpecimen, heard: Generation) -> str:
+    """The modalities of a prompt that change nothing of what is generated, where they change."""
+    if specimen.weights != "tiny":
+        return ""  # trained weights are what they are
+    generator = torch.Generator().manual_seed(0)
+
+    def hears(name: str) -> bool:
+        value = specimen.prompt[name]
+        if not isinstance(value, torch.Tensor):
+            return True  # lists of tensors, of images in other sizes: run, and not looked into
+        return any(
+            _moves(reference, {**specimen.prompt, name: other}, heard)
+            for other in other_values(value, generator)
+        )
+
+    deaf = [
+        modality
+        for modality, names in specimen.carriers.items()
+        if not any(hears(name) for name in names)
+    ]
+    return ", ".join(sorted(deaf))
+
+
+def _moves(reference: LoadedGenerator, prompt: Mapping[str, Any], before: Generation) -> bool:
+    try:
+        now = reference.generate(prompt, TOKENS)
+    except MemoryError:
+        raise
+    except Exception:
+        return True  # what makes it fail is not unheard
+    compared = compare_generations(now, before, tolerance_of("fp32"))
+    return bool(compared.reason or compared.ties)
 
 
 def _continued(prompt: Mapping[str, Any], tokens: torch.Tensor) -> dict[str, Any]:

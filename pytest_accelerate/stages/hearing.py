@@ -261,21 +261,8 @@ class _Listener:
         with torch.no_grad():
             return any(
                 self._moved({**self._inputs, name: changed}) > self._tolerance
-                for changed in self._changed(value)
+                for changed in other_values(value, self._generator)
             )
-
-    def _changed(self, value: torch.Tensor) -> Iterator[torch.Tensor]:
-        """Other values of an input that are valid as well."""
-        if value.is_floating_point():
-            noise = torch.randn(value.shape, generator=self._generator)
-            yield value + noise * max(NOISE * float(value.std()), LEAST_NOISE)
-            return
-        if value.dtype is torch.bool:
-            yield ~value
-            return
-        for axis in range(value.dim()):  # the same values in another order
-            yield value.flip(axis)
-            yield value.roll(1, axis)
 
     def _moved(self, inputs: Mapping[str, Any]) -> float:
         """The largest relative movement of an output; infinite where it is another one at all."""
@@ -289,6 +276,20 @@ class _Listener:
             (_movement(outputs[name], before) for name, before in self._undisturbed.items()),
             default=0.0,
         )
+
+
+def other_values(value: torch.Tensor, generator: torch.Generator) -> Iterator[torch.Tensor]:
+    """Other values of an input that are valid as well."""
+    if value.is_floating_point():
+        noise = torch.randn(value.shape, generator=generator)
+        yield value + noise * max(NOISE * float(value.std()), LEAST_NOISE)
+        return
+    if value.dtype is torch.bool:
+        yield ~value
+        return
+    for axis in range(value.dim()):  # the same values in another order
+        yield value.flip(axis)
+        yield value.roll(1, axis)
 
 
 def _movement(now: torch.Tensor, before: torch.Tensor) -> float:

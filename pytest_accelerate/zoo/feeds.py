@@ -12,6 +12,10 @@ from pytest_accelerate.zoo.inputs.base import BATCH, PADDING
 from pytest_accelerate.zoo.recipe import Feed
 
 
+NOTHING = Feed(lambda feeding: None)
+"""What a prompt leaves out of the inputs of a forward pass."""
+
+
 def normal(modality: str, *shape: int, scale: float = 1.0) -> Feed:
     """Normal fp32 values of ``shape``, of mean 0 and standard deviation ``scale``."""
     return Feed(lambda feeding: scale * feeding.normal(*shape), modality)

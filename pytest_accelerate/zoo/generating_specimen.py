@@ -5,16 +5,17 @@ from __future__ import annotations
 import copy
 import inspect
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
 
 from pytest_accelerate.errors import NotConstructible, in_one_line
-from pytest_accelerate.zoo.build import drawn, offline, quiet
+from pytest_accelerate.zoo.build import drawn, offline, quiet, seed_of
 from pytest_accelerate.zoo.classes import generating_class
 from pytest_accelerate.zoo.initialise import settle_norms
-from pytest_accelerate.zoo.recipe import Recipe
+from pytest_accelerate.zoo.inputs.base import Feeding
+from pytest_accelerate.zoo.recipe import Feed, Recipe
 from pytest_accelerate.zoo.recipes import recipe_for
 from pytest_accelerate.zoo.specimen import Specimen
 
@@ -31,7 +32,12 @@ class GeneratingSpecimen:
     """In eval mode, fp32, on the CPU, of a class with transformers' ``generate``."""
     prompt: Mapping[str, Any]
     """Keyword arguments of ``generate``: the specimen's inputs, its padding before the text where
-    the text is gone on with."""
+    the text is gone on with, and what its recipe feeds to a generation alone."""
+    carriers: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    """What of the prompt carries each modality."""
+    unable: str = ""
+    """Why the library's own generation of the type fails, where it is known to."""
+    weights: str = "tiny"
 
     @property
     def model_class(self) -> str:
@@ -60,8 +66,25 @@ def generator(specimen: Specimen) -> GeneratingSpecimen | None:
         kind = generating_class(specimen.model_type, recipe.model_class)
     if kind is None:
         return None
-    model = own if own is not None and type(own) is kind else _built(specimen, kind, recipe)
-    return GeneratingSpecimen(specimen.model_type, model, _prompt(specimen, model))
+    model: Any = own if own is not None and type(own) is kind else _built(specimen, kind, recipe)
+    prompt = _prompt(specimen, model)
+    carriers = {modality: [*names] for modality, names in specimen.carriers.items()}
+    if specimen.weights != "pretrained":  # whose processor and generation config say the rest
+        for name, value in recipe.generation.items():
+            setattr(model.generation_config, name, value)
+        prompt = _with_feeds(recipe.prompt, prompt, specimen.model_type, model)
+        for name, feed in recipe.prompt.items():
+            if feed.modality:
+                carriers.setdefault(feed.modality, []).append(name)
+    fed = {modality: [name for name in names if name in prompt] for modality, names in carriers.items()}
+    return GeneratingSpecimen(
+        model_type=specimen.model_type,
+        model=model,
+        prompt=prompt,
+        carriers={modality: tuple(names) for modality, names in fed.items() if names},
+        unable=recipe.unable,
+        weights=specimen.weights,
+    )
 
 
 def _generating_itself(model: torch.nn.Module) -> torch.nn.Module | None:
@@ -96,11 +119,23 @@ def _built(specimen: Specimen, kind: type[Any], recipe: Recipe) -> torch.nn.Modu
 
 
 def _prompt(specimen: Specimen, model: Any) -> dict[str, Any]:
-    taken = {*_parameters(model.forward), *_parameters(model.generate)} - _ANSWERS
+    # A mask goes through ``**kwargs`` where the forward does not name it.
+    taken = {*_parameters(model.forward), *_parameters(model.generate), "attention_mask"} - _ANSWERS
     prompt = {name: value for name, value in specimen.inputs.items() if name in taken}
     if not model.config.is_encoder_decoder:
         prompt = _padded_before(prompt)
     return prompt
+
+
+def _with_feeds(
+    feeds: Mapping[str, Feed], prompt: Mapping[str, Any], model_type: str, model: Any
+) -> dict[str, Any]:
+    """The prompt with what a recipe feeds to ``generate`` alone."""
+    generator = torch.Generator().manual_seed(seed_of(model_type) + 1)  # not the inputs once more
+    feeding = Feeding(model, model.config, generator, inputs=dict(prompt))
+    for name, feed in feeds.items():
+        feeding.inputs[name] = feed.make(feeding)
+    return {name: value for name, value in feeding.inputs.items() if value is not None}
 
 
 def _parameters(function: Any) -> tuple[str, ...]:

@@ -34,6 +34,14 @@ class Recipe:
     sub-config adds to that sub-config alone; ``None`` passes ``None``."""
     inputs: Mapping[str, Feed] = field(default_factory=dict)
     """Inputs over the synthesised ones, by name of the forward parameter, in the order made."""
+    prompt: Mapping[str, Feed] = field(default_factory=dict)
+    """What ``generate`` takes over the inputs of the forward pass, by name, made after them; a feed
+    that makes ``None`` leaves one out."""
+    generation: Mapping[str, Any] = field(default_factory=dict)
+    """What the type's generation config needs to say, and checkpoints say."""
+    unable: str = ""
+    """Why the library's ``generate`` of the type fails, where what it raises does not tell: shown
+    in its place, when it does raise."""
     attention: str = ""
     """The attention implementation to trace and compare; empty means ``eager``."""
     model_class: str = ""
@@ -67,12 +75,13 @@ class Recipe:
     """For types from outside: returns (model, inputs) and replaces everything else."""
 
     def __post_init__(self) -> None:
-        for name in ("config", "inputs", "instead", "unheard"):
+        for name in ("config", "inputs", "prompt", "generation", "instead", "unheard"):
             if not isinstance(getattr(self, name), Mapping):
                 raise TypeError(f"Recipe.{name} must be a mapping")
-        for name, feed in self.inputs.items():
-            if not isinstance(feed, Feed):
-                raise TypeError(f"Recipe.inputs[{name!r}] must be a Feed, not {feed!r}")
+        for spec in ("inputs", "prompt"):
+            for name, feed in getattr(self, spec).items():
+                if not isinstance(feed, Feed):
+                    raise TypeError(f"Recipe.{spec}[{name!r}] must be a Feed, not {feed!r}")
         if (self.covered_by or self.requires) and not self.why:
             raise TypeError("a Recipe with covered_by or requires must say why")
 

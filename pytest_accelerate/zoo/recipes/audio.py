@@ -143,6 +143,24 @@ def _voice_and_sound(feeding: Feeding) -> torch.Tensor:
     )
 
 
+def _voice_and_text(feeding: Feeding) -> torch.Tensor:
+    """Two tokens of a voice and what it is to say, up to where its sound begins."""
+    config = feeding.config
+    return torch.stack(
+        [
+            torch.cat(
+                [
+                    torch.full((5 - said,), config.pad_token_id),
+                    torch.full((2,), config.audio_prompt_token_id),
+                    text.words(feeding, said),
+                    torch.tensor([config.audio_bos_token_id]),
+                ]
+            )
+            for said in (5, 3)
+        ]
+    )
+
+
 def _latents(count: int, *names: str) -> Feed:
     """So many latents of each row, as wide as a setting says."""
     return Feed(lambda feeding: feeding.normal(2, count, feeding.setting(*names)), "audio")
@@ -153,6 +171,19 @@ _TTS = {
     "audio_latents": _latents(4, "latent_dim"),
     "attention_mask": feeds.mask(12, 2),
 }
+
+_SPEAKING = Recipe(
+    prompt={
+        "input_ids": Feed(_voice_and_text, "text"),
+        "attention_mask": feeds.constant([[1] * 8, [0] * 2 + [1] * 6]),
+        "audio_latents": feeds.NOTHING,
+    },
+    generation={"eos_threshold": 1e9},  # it goes on speaking
+)
+# A transducer writes at most so many tokens before it hears on, and begins with a blank.
+_TRANSDUCER = Recipe(
+    config={"max_symbols_per_step": 2}, generation={"decoder_start_token_id": 127}
+)
 
 # Its semantic features and its acoustic ones, a frame for 320 samples, are quantized together.
 _TWO_ENCODERS = Recipe(
@@ -169,6 +200,12 @@ _TWO_ENCODERS = Recipe(
         "input_features": feeds.normal("audio", 2, 16, 160),
         "input_features_mask": feeds.mask(16, 2),
     },
+)
+
+_STREAMING = Recipe(
+    config={"sliding_window": 64},
+    attention="sdpa",
+    why="its encoder inverts the additive mask of eager attention, and softmax gives NaN",
 )
 
 RECIPES: dict[str, Recipe] = {
@@ -198,13 +235,10 @@ RECIPES: dict[str, Recipe] = {
     ),
     "qwen3_asr_encoder": _MEL_FIRST,
     **dict.fromkeys(
-        ("nemotron_asr_streaming_encoder", "nemotron_asr_streaming", "nemotron3_5_asr"),
-        Recipe(
-            config={"sliding_window": 64},
-            attention="sdpa",
-            why="its encoder inverts the additive mask of eager attention, and softmax gives NaN",
-        ),
+        ("nemotron_asr_streaming", "nemotron3_5_asr"), _STREAMING.over(_TRANSDUCER)
     ),
+    "nemotron_asr_streaming_encoder": _STREAMING,
+    **dict.fromkeys(("parakeet_rnnt", "parakeet_tdt"), _TRANSDUCER),
     "fun_asr_nano": Recipe(
         config={"adaptor_config": {"intermediate_size": 16}}, inputs=_STACKED_FRAMES
     ),
@@ -251,8 +285,41 @@ RECIPES: dict[str, Recipe] = {
             "fine_ids": feeds.integers("audio", 0, 64, 2, 12, 8),
         },
         unheard={r"model\.codec_model\.encoder\..*": "it speaks: its codec decodes only"},
+        prompt={
+            "input_ids": feeds.integers("text", 0, 64, 2, 12),
+            "attention_mask": feeds.mask(12),
+        },
+        # Of 128 tokens: 32 meanings and an end, then texts; two books of 16 codes, and their end.
+        generation={
+            "codebook_size": 16,
+            "semantic_config": {
+                "semantic_vocab_size": 32,
+                "eos_token_id": 32,
+                "semantic_infer_token": 33,
+                "text_encoding_offset": 34,
+                "text_pad_token": 126,
+                "max_input_semantic_length": 12,
+                "semantic_rate_hz": 50,
+                "max_new_tokens": 8,
+            },
+            "coarse_acoustics_config": {
+                "coarse_semantic_pad_token": 64,
+                "coarse_infer_token": 65,
+                "coarse_rate_hz": 50,
+                "max_coarse_input_length": 12,
+                "max_coarse_history": 8,
+                "sliding_window_len": 8,
+            },
+            "fine_acoustics_config": {"max_fine_history_length": 8, "max_fine_input_length": 16},
+        },
     ),
     "csm": Recipe(
+        config={
+            "num_codebooks": 8,
+            "depth_decoder_config": {"num_codebooks": 8},
+            "codec_config": {"num_quantizers": 8},
+        },
+        prompt={"depth_decoder_max_new_tokens": feeds.constant(7)},  # all of a frame but the first
         inputs={
             "input_values": feeds.normal("audio", 2, 1, 2 * 1920),
             "input_values_cutoffs": feeds.constant([[2 * 1920], [1920]]),
@@ -282,6 +349,11 @@ RECIPES: dict[str, Recipe] = {
         },
         omit=("attention_mask",),
         instead={"text": "text and sound share its tokens"},
+        prompt={
+            # A token of text; those of all codebooks follow.
+            "input_ids": feeds.integers("text", 0, 64, 2, 1),
+            "last_hidden_state": feeds.normal("", 2, 1, 64),
+        },
     ),
     "musicflamingo": Recipe(inputs={"input_features_mask": _SPECTROGRAM_OF_TOKENS}),
     "qwen2_audio": Recipe(inputs={"feature_attention_mask": _SPECTROGRAM_OF_TOKENS}),
@@ -307,6 +379,11 @@ RECIPES: dict[str, Recipe] = {
             "noisy_latents": feeds.normal("latents", 2, 64),
             "timesteps": feeds.constant([3.0, 7.0]),
         },
+        prompt={
+            "num_diffusion_steps": feeds.constant(2),
+            # It goes on speaking: of its four tokens of sound, the others begin and end it.
+            "suppress_tokens": feeds.sequence(125, 126, 127),
+        },
     ).over(_waveform_of_tokens(2)),
     "vibevoice_asr": Recipe(
         config={"acoustic_tokenizer_chunk_size": 2 * 3200},
@@ -314,7 +391,10 @@ RECIPES: dict[str, Recipe] = {
         why="it draws its latents at random unless told not to sample",
     ).over(_waveform_of_tokens(4)),
     # Sound and text go in step: eight frames to a token.
-    "voxtral_realtime": Recipe(inputs={"input_features": feeds.normal("audio", 2, 128, 8 * 12)}),
+    "voxtral_realtime": Recipe(
+        inputs={"input_features": feeds.normal("audio", 2, 128, 8 * 12)},
+        prompt={"input_ids": feeds.words(2, 4), "attention_mask": feeds.ones(2, 4)},
+    ),
     "voxtral_realtime_text": Recipe(inputs={"t_cond": feeds.normal("delay", 1, 1, 64)}),
     **dict.fromkeys(("neucodec", "xcodec2"), _TWO_ENCODERS),
     # Its DAC makes as many frames as its HuBERT: one for 320 samples.
@@ -399,6 +479,12 @@ RECIPES: dict[str, Recipe] = {
             "attention_mask": feeds.mask(12),
         },
         instead={"text": "text and sound share its tokens"},
+        # It codes what it hears by itself, eight frames of 1920 samples, and begins with no text.
+        prompt={
+            "input_values": feeds.normal("audio", 2, 1, 8 * 1920),
+            "input_ids": feeds.NOTHING,
+            "attention_mask": feeds.NOTHING,
+        },
     ),
     "moonshine_streaming": Recipe(config={"num_key_value_heads": 4}),
     "mimi": _UPSAMPLED,
@@ -418,6 +504,7 @@ RECIPES: dict[str, Recipe] = {
     "musicgen_decoder": _CODEBOOK_ROWS,
     "musicgen_melody_decoder": _CODEBOOK_ROWS,
     "musicgen_melody": Recipe(
+        config={"decoder": {"vocab_size": 64, "pad_token_id": 64, "bos_token_id": 64}},
         inputs={
             "input_features": feeds.normal("audio", 2, 16, 12),
             "decoder_input_ids": feeds.integers("audio", 0, 64, 8, 7),
@@ -442,6 +529,7 @@ RECIPES: dict[str, Recipe] = {
             "attention_mask": feeds.mask(12),
         },
         omit=("input_ids",),
+        generation={"composer_to_feature_token": {f"composer{n + 1}": n for n in range(21)}},
         unheard={r"mel_conditioner\..*": "generate alone puts a composer before the spectrogram"},
         why="its spectrogram takes the place of the token embeddings",
     ),
@@ -463,10 +551,10 @@ RECIPES: dict[str, Recipe] = {
     "seamless_m4t_v2": _SEAMLESS,
     "pocket_tts": Recipe(
         inputs={**_TTS, "audio_prompt_latents": _latents(2, "latent_dim")},
-    ),
+    ).over(_SPEAKING),
     "gradium_phonon_tts": Recipe(
         inputs={**_TTS, "audio_prompt_latents": _latents(2, "audio_prompt_dim")},
-    ),
+    ).over(_SPEAKING),
     "speech-encoder-decoder": Recipe(
         omit=("input_features",),
         inputs={"mask_time_indices": feeds.constant([[False, True, True, *[False] * 4]] * 2)},

@@ -34,6 +34,8 @@ _SMALL_GENERATOR = {
     "max_position_embeddings": 64,
 }
 _PROTEINS = Recipe(
+    unable="EvollaSequenceAlignerCrossAttention.cross_attention masks its queries by the mask of "
+    "the whole text, so that with a cache the one query becomes as many as the text is long",
     config={"protein_encoder_config": {**_SMALL_ENCODER, "vocab_size": 64}},
     inputs={
         "protein_input_ids": feeds.integers("protein", 5, 64, 2, 10),
@@ -116,7 +118,16 @@ RECIPES: dict[str, Recipe] = {
     # With many experts some are near to being chosen, and their bias decides between them.
     **dict.fromkeys(("afmoe", "laguna"), Recipe(config={"num_experts": 16})),
     # Of the entropies that its patcher finds, half are above, so that patches have some bytes.
-    "blt": Recipe(config={"patching_threshold": 4.38}),
+    "blt": Recipe(
+        config={"patching_threshold": 4.38},
+        unable="GenerationMixin._prepare_cache_for_generation makes a DynamicCache of BltConfig, "
+        "which has layers in its parts alone and no num_hidden_layers",
+    ),
+    # Of many layers one attends; of two it would be none.
+    "bamba": Recipe(config={"attn_layer_indices": [1]}),
+    "granitemoehybrid": Recipe(config={"layer_types": ["linear_attention", "full_attention"]}),
+    "jamba": Recipe(config={"attn_layer_period": 2, "attn_layer_offset": 1}),
+    "recurrent_gemma": Recipe(config={"num_hidden_layers": 3}),
     "bros": Recipe(
         inputs={"bbox": feeds.uniform("boxes", 2, 12, 4)},
     ),
@@ -299,6 +310,8 @@ RECIPES: dict[str, Recipe] = {
             "hash_seed": 0,
         },
         around=Hashing,
+        unable="LSHSelfAttention.forward hashes all keys anew once there are cached buckets, of "
+        "keys that it has already split by their hashes",
         why="its buckets are drawn anew in each forward unless the hash has a seed",
     ),
     "step3p5": Recipe(config={"sliding_window": 8}),
@@ -315,8 +328,14 @@ RECIPES: dict[str, Recipe] = {
             "target_mapping": feeds.constant(
                 [[[float(at == seen) for seen in range(12)] for at in (2, 7)]] * 2
             ),
-        }
+        },
+        # Its generation adds the token to predict by itself.
+        prompt={"token_type_ids": feeds.NOTHING, "target_mapping": feeds.NOTHING},
     ),
+    # Its cache rounds the width of keys up to a multiple of 64, and its layers do not.
+    "xlstm": Recipe(config={"hidden_size": 128}),
+    # By itself: where it reads an image, its generation has one cache for text and image.
+    "trocr": Recipe(prompt={"encoder_hidden_states": feeds.NOTHING}),
     "xmod": Recipe(
         config={"default_language": "en_XX", "languages": ["en_XX", "de_DE"]},
         inputs={"lang_ids": feeds.constant([0, 1])},
