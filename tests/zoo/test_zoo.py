@@ -41,6 +41,15 @@ REPRESENTATIVES = {
     "llava_next": {"image", "text"},
     "patchtst": {"timeseries"},
 }
+# Those that transformers 5.24 brought, where it is installed.
+BROUGHT = {
+    "apertus1p5": {"audio", "image", "text"},
+    "hy_v4_vl": {"image", "text", "video"},
+    "inkling2_loop": {"image", "text"},
+    "omniasr": {"audio", "text"},
+    "wavtokenizer": {"audio"},
+}
+REPRESENTATIVES |= {name: BROUGHT[name] for name in BROUGHT if name in CONFIG_MAPPING_NAMES}
 
 
 def leaves(value: Any) -> list[torch.Tensor]:
