@@ -181,6 +181,20 @@ def _unfold(value: Tensor, dimension: int, size: int, step: int) -> Tensor:
     return windows.reshape(shape).movedim(dimension + 1, -1)
 
 
+def _softmax(
+    value: Tensor, dim: int | None = None, _stacklevel: int = 3, dtype: torch.dtype | None = None
+) -> Any:
+    """The CPU plugin's fused attention mixes up heads and places where there are as many of each.
+
+    normalize(q) @ k.T, softmax, @ v, transpose(1, 2) of (2, 4, 4, 16) is off by half of its range,
+    and right with five places. It fuses a softmax along the last axis, and this one is not.
+    """
+    if value.dim() != 4 or dim not in (-1, 3) or value.shape[1] != value.shape[2]:
+        return NotImplemented
+    turned = value.transpose(-1, -2)
+    return torch.nn.functional.softmax(turned, dim=-2, dtype=dtype).transpose(-1, -2)
+
+
 SUBSTITUTES: Mapping[str, Callable[..., Any]] = {
     "floor_divide": _floor_divide,
     "__floordiv__": _floor_divide,
@@ -193,6 +207,7 @@ SUBSTITUTES: Mapping[str, Callable[..., Any]] = {
     "linalg_solve_triangular": _solve_triangular,
     "index_put": _index_put,
     "pad_sequence": _pad_sequence,
+    "softmax": _softmax,
 }
 """Name of a torch function: what stands for it; that answers ``NotImplemented`` where it does not
 apply, and its docstring says why it is needed."""

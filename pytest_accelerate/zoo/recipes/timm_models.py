@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from importlib import import_module
 from typing import Any
 
 from pytest_accelerate.zoo import feeds
@@ -32,11 +33,11 @@ class _Blocks(list[Any]):
 
 
 def _small_encoder(config: Any) -> None:
-    from timm.models._efficientnet_builder import decode_arch_def
+    decoded = import_module("timm.models._efficientnet_builder").decode_arch_def(_MOBILENET_V5)
 
     vision = getattr(config, "vision_config", config)
     vision.model_args = {
-        "block_args": _Blocks(decode_arch_def(_MOBILENET_V5)),
+        "block_args": _Blocks(decoded),
         "stem_size": 16,
         "msfa_output_resolution": _SIDE,
         # Of the default, 1e-5, nothing is heard.

@@ -386,7 +386,7 @@ RECIPES: dict[str, Recipe] = {
             }
         ),
     ),
-    "sam2_video": tracked(64, frames=3),
+    "sam2_video": tracked(64, frames=2),
     "sam3_tracker_video": Recipe(unheard=_COARSEST).over(tracked(56, frames=2)),
     "sam3_video": Recipe(
         around=Finding,
