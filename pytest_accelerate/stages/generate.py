@@ -19,7 +19,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, TypeGuard
 
 import torch
 
@@ -51,7 +51,7 @@ def generate(context: Context) -> Outcome | None:
     try:
         with closing(hardware.create("cpu").load_generator(specimen, "fp32", TOKENS)) as on_cpu:
             generation, path, known = on_cpu.generate(specimen.prompt, TOKENS), on_cpu.path, ""
-            expected = generation
+            expected: Generation | None = generation
             if of_itself:
                 expected, against = _anew(on_cpu, specimen, generation)
                 deaf = _deaf(on_cpu, specimen, generation)
@@ -67,18 +67,33 @@ def generate(context: Context) -> Outcome | None:
             path, known = loaded.path, loaded.path_reason
         finally:
             loaded.close()
-    compared = compare_generations(generation, expected, tolerance_of(cell.precision))
+    compared = Comparison()
+    if expected is not None:
+        compared = compare_generations(generation, expected, tolerance_of(cell.precision))
     cache = "KV cache" if generation.cached else "no cache"
     context.measures = replace(
         context.measures,
         generated_tokens=len(generation.steps) or None,
-        generation=_joined(specimen.model_class, cache, path, against, compared.ties, between=", "),
+        generation=_joined(
+            specimen.model_class,
+            cache,
+            path,
+            against if expected is not None else "",
+            compared.ties,
+            between=", ",
+        ),
         generated_tokens_per_second=generation.tokens_per_second,
     )
     if compared.reason:
         return Outcome(Verdict.MISMATCH, _joined(compared.reason, known, between="; "))
     if deaf:
         return Outcome(Verdict.INSENSITIVE, f"does not hear its {deaf}")
+    if expected is None:
+        return Outcome(
+            Verdict.NOT_RUN,
+            f"is the reference; without a cache: {specimen.uncached or 'it has none'}; "
+            f"in float64: {against}",
+        )
     return Outcome()
 
 
@@ -88,8 +103,12 @@ def _joined(*words: str, between: str) -> str:
 
 def _anew(
     reference: LoadedGenerator, specimen: GeneratingSpecimen, cached: Generation
-) -> tuple[Generation, str]:
-    """What is generated without a cache, given what is with one; and what else was compared with."""
+) -> tuple[Generation | None, str]:
+    """What is generated without a cache, given what is with one.
+
+    Returns:
+        with it, what was done instead; ``None`` and why where nothing could be.
+    """
     prompt = specimen.prompt
     try:
         anew = reference.generate(prompt, TOKENS, cache=False)
@@ -97,19 +116,27 @@ def _anew(
         raise
     except Exception:  # the library has no such generation of this type
         anew = cached
-    if not anew.cached:
+    if not anew.cached and not (specimen.uncached and _differ(anew, cached)):
         return anew, ""
-    # ``generate`` insists on a cache, as it does where a prompt is given as embeddings. Then the
-    # last token is asked for by a prompt that holds all those before it.
-    written = cached.outputs.get("output")
-    text = prompt.get("input_ids")
-    if text is not None and written is not None and written.dim() == text.dim() == 2:
+    written, text = cached.outputs.get("output"), prompt.get("input_ids")
+    if not specimen.uncached and _is_text(written) and _is_text(text):
+        # ``generate`` insists on a cache, as it does where a prompt is given as embeddings. Then
+        # the last token is asked for by a prompt that holds all those before it.
         longer = _continued(prompt, written[:, -TOKENS:-1])
         last = reference.generate(longer, 1, cache=False).steps
         return Generation(cached.outputs, (*cached.steps[:-1], *last)), ""
-    # What is generated is no text, and cannot be a prompt.
-    with closing(hardware.create("cpu").load_generator(specimen, "fp64", TOKENS)) as in_double:
-        return in_double.generate(prompt, TOKENS), "against float64"
+    # What is generated is no text that could be a prompt.
+    try:
+        with closing(hardware.create("cpu").load_generator(specimen, "fp64", TOKENS)) as in_double:
+            doubled = in_double.generate(prompt, TOKENS)
+    except MemoryError:
+        raise
+    except Exception as error:
+        return None, reason_of(error)
+    # Some models add up masks of the dtype's lowest value, which overflow in float64 alone.
+    if not all(bool(step.logits.isfinite().all()) for step in doubled.steps):
+        return None, "not a number in logits"
+    return doubled, "against float64"
 
 
 def _deaf(reference: LoadedGenerator, specimen: GeneratingSpecimen, heard: Generation) -> str:
@@ -135,6 +162,15 @@ def _deaf(reference: LoadedGenerator, specimen: GeneratingSpecimen, heard: Gener
     return ", ".join(sorted(deaf))
 
 
+def _is_text(value: Any) -> TypeGuard[torch.Tensor]:
+    return isinstance(value, torch.Tensor) and value.dim() == 2 and not value.is_floating_point()
+
+
+def _differ(one: Generation, other: Generation) -> bool:
+    compared = compare_generations(one, other, tolerance_of("fp32"))
+    return bool(compared.reason or compared.ties)
+
+
 def _moves(reference: LoadedGenerator, prompt: Mapping[str, Any], before: Generation) -> bool:
     try:
         now = reference.generate(prompt, TOKENS)
@@ -142,8 +178,7 @@ def _moves(reference: LoadedGenerator, prompt: Mapping[str, Any], before: Genera
         raise
     except Exception:
         return True  # what makes it fail is not unheard
-    compared = compare_generations(now, before, tolerance_of("fp32"))
-    return bool(compared.reason or compared.ties)
+    return _differ(now, before)
 
 
 def _continued(prompt: Mapping[str, Any], tokens: torch.Tensor) -> dict[str, Any]:

@@ -37,6 +37,8 @@ class GeneratingSpecimen:
     """What of the prompt carries each modality."""
     unable: str = ""
     """Why the library's own generation of the type fails, where it is known to."""
+    uncached: str = ""
+    """Why the library's own generation without a cache is wrong, where it is known to be."""
     weights: str = "tiny"
 
     @property
@@ -76,13 +78,16 @@ def generator(specimen: Specimen) -> GeneratingSpecimen | None:
         for name, feed in recipe.prompt.items():
             if feed.modality:
                 carriers.setdefault(feed.modality, []).append(name)
-    fed = {modality: [name for name in names if name in prompt] for modality, names in carriers.items()}
+    fed = {
+        modality: [name for name in names if name in prompt] for modality, names in carriers.items()
+    }
     return GeneratingSpecimen(
         model_type=specimen.model_type,
         model=model,
         prompt=prompt,
         carriers={modality: tuple(names) for modality, names in fed.items() if names},
         unable=recipe.unable,
+        uncached=recipe.uncached,
         weights=specimen.weights,
     )
 

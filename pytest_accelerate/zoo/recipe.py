@@ -42,6 +42,9 @@ class Recipe:
     unable: str = ""
     """Why the library's ``generate`` of the type fails, where what it raises does not tell: shown
     in its place, when it does raise."""
+    uncached: str = ""
+    """Why the library generates otherwise without a cache, where it is that which is wrong. While
+    it does, what is generated with one is compared in float64."""
     attention: str = ""
     """The attention implementation to trace and compare; empty means ``eager``."""
     model_class: str = ""

@@ -177,13 +177,12 @@ _SPEAKING = Recipe(
         "input_ids": Feed(_voice_and_text, "text"),
         "attention_mask": feeds.constant([[1] * 8, [0] * 2 + [1] * 6]),
         "audio_latents": feeds.NOTHING,
+        "max_new_tokens": feeds.constant(8),  # as many as others make, and not by the text's length
     },
     generation={"eos_threshold": 1e9},  # it goes on speaking
 )
 # A transducer writes at most so many tokens before it hears on, and begins with a blank.
-_TRANSDUCER = Recipe(
-    config={"max_symbols_per_step": 2}, generation={"decoder_start_token_id": 127}
-)
+_TRANSDUCER = Recipe(config={"max_symbols_per_step": 2}, generation={"decoder_start_token_id": 127})
 
 # Its semantic features and its acoustic ones, a frame for 320 samples, are quantized together.
 _TWO_ENCODERS = Recipe(
@@ -234,11 +233,13 @@ RECIPES: dict[str, Recipe] = {
         Recipe(config={"speaking_speed": 2.0}, inputs={"input_ids": feeds.words(2, 96)}),
     ),
     "qwen3_asr_encoder": _MEL_FIRST,
-    **dict.fromkeys(
-        ("nemotron_asr_streaming", "nemotron3_5_asr"), _STREAMING.over(_TRANSDUCER)
-    ),
+    **dict.fromkeys(("nemotron_asr_streaming", "nemotron3_5_asr"), _STREAMING.over(_TRANSDUCER)),
     "nemotron_asr_streaming_encoder": _STREAMING,
-    **dict.fromkeys(("parakeet_rnnt", "parakeet_tdt"), _TRANSDUCER),
+    "parakeet_rnnt": _TRANSDUCER,
+    # Up to four frames a token.
+    "parakeet_tdt": Recipe(prompt={"input_features": feeds.normal("audio", 2, 4 * 64, 80)}).over(
+        _TRANSDUCER
+    ),
     "fun_asr_nano": Recipe(
         config={"adaptor_config": {"intermediate_size": 16}}, inputs=_STACKED_FRAMES
     ),
@@ -320,6 +321,7 @@ RECIPES: dict[str, Recipe] = {
             "codec_config": {"num_quantizers": 8},
         },
         prompt={"depth_decoder_max_new_tokens": feeds.constant(7)},  # all of a frame but the first
+        uncached="CsmGenerationMixin._sample puts the first frame in place of the prompt",
         inputs={
             "input_values": feeds.normal("audio", 2, 1, 2 * 1920),
             "input_values_cutoffs": feeds.constant([[2 * 1920], [1920]]),
@@ -351,9 +353,11 @@ RECIPES: dict[str, Recipe] = {
         instead={"text": "text and sound share its tokens"},
         prompt={
             # A token of text; those of all codebooks follow.
-            "input_ids": feeds.integers("text", 0, 64, 2, 1),
+            "input_ids": feeds.constant([[5], [9]], "text"),
             "last_hidden_state": feeds.normal("", 2, 1, 64),
         },
+        uncached="GenerationMixin.generate drops a mask of ones, and MoshiDepthDecoder.forward is "
+        "causal only where it is given a mask",
     ),
     "musicflamingo": Recipe(inputs={"input_features_mask": _SPECTROGRAM_OF_TOKENS}),
     "qwen2_audio": Recipe(inputs={"feature_attention_mask": _SPECTROGRAM_OF_TOKENS}),
@@ -381,6 +385,8 @@ RECIPES: dict[str, Recipe] = {
         },
         prompt={
             "num_diffusion_steps": feeds.constant(2),
+            "sample": feeds.constant(False),  # no noise on what it hears
+            "attention_mask": feeds.ones(2, 16),  # masked queries overflow in float64
             # It goes on speaking: of its four tokens of sound, the others begin and end it.
             "suppress_tokens": feeds.sequence(125, 126, 127),
         },
@@ -486,7 +492,11 @@ RECIPES: dict[str, Recipe] = {
             "attention_mask": feeds.NOTHING,
         },
     ),
-    "moonshine_streaming": Recipe(config={"num_key_value_heads": 4}),
+    "moonshine_streaming": Recipe(
+        config={"num_key_value_heads": 4},
+        uncached="MoonshineStreamingDecoder.forward adds its positions to the encoder's output in "
+        "place, and so once more at each step",
+    ),
     "mimi": _UPSAMPLED,
     "mimi_decoder": _DECODER,
     "pocket_tts_audio_tokenizer": _UPSAMPLED,

@@ -149,6 +149,9 @@ RECIPES: dict[str, Recipe] = {
             }
         }
     ),
+    "cpmant": Recipe(
+        uncached="CpmAntModel.forward marks what it has written as context, which sees what follows"
+    ),
     "dbrx": Recipe(
         config={"attn_config": {"rope_theta": 10000.0, "kv_n_heads": 2, "clip_qkv": 8.0}}
     ),
@@ -194,6 +197,10 @@ RECIPES: dict[str, Recipe] = {
         config={"pad_token_id": 1, "mask_token_id": 32, "vocab_size": 33},
         unheard={r"contact_head\..*": "predict_contacts alone calls it, outside of the forward"},
         why=_CHECKPOINT_FILLS,
+    ),
+    "fsmt": Recipe(
+        uncached="FSMTModel.forward is causal only where it is given input_ids, and generate gives "
+        "encoder_outputs"
     ),
     "funnel": Recipe(
         config={"block_sizes": [1, 1, 1], "d_head": 16}, inputs={"token_type_ids": _TWO_SEGMENTS}
@@ -260,6 +267,11 @@ RECIPES: dict[str, Recipe] = {
         }
     ),
     "pix2struct_text_model": Recipe(config={"initializer_range": 0.02}),
+    "prophetnet": Recipe(
+        uncached="ProphetNetNgramSelfAttention.get_predict_relative_pos_embeddings permutes its "
+        "embeddings by (0, 2, 1, 4, 3) for buckets that lie in another order: tokens get those of "
+        "others, also of later ones"
+    ),
     "qwen3_omni_moe_talker_code_predictor": Recipe(
         inputs={"inputs_embeds": feeds.normal("embeddings", 2, 12, 64)},
         omit=("input_ids",),
@@ -331,6 +343,8 @@ RECIPES: dict[str, Recipe] = {
         },
         # Its generation adds the token to predict by itself.
         prompt={"token_type_ids": feeds.NOTHING, "target_mapping": feeds.NOTHING},
+        uncached="XLNetLMHeadModel.prepare_inputs_for_generation ignores use_cache, and its tokens "
+        "see those that follow",
     ),
     # Its cache rounds the width of keys up to a multiple of 64, and its layers do not.
     "xlstm": Recipe(config={"hidden_size": 128}),
