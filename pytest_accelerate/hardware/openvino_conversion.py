@@ -203,7 +203,7 @@ def tiny_specimen() -> Specimen:
     ids = torch.tensor([[1, 2, 3, 4], [1, 2, 3, 0]])
     return Specimen(
         model_type="bert",
-        model=BertModel(config).eval(),
+        model=BertModel(config).eval().requires_grad_(False),
         inputs={"input_ids": ids, "attention_mask": (ids > 0).long()},
         modalities=("text",),
     )

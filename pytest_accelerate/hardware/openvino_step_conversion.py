@@ -22,6 +22,7 @@ from pytest_accelerate.hardware.leaves import filled, leaves
 from pytest_accelerate.hardware.openvino_inputs import Preparation
 from pytest_accelerate.hardware.openvino_layout import FixedLayout, traceable
 from pytest_accelerate.hardware.openvino_operators import Substituted
+from pytest_accelerate.hardware.openvino_tracing import trace
 
 CACHES = ("past_key_values", "cache", "cache_params", "state", "mems", "past_buckets_states")
 """What transformers calls the inputs that are handed on from call to call."""
@@ -82,11 +83,10 @@ def _ports(ports: Sequence[Any], tensors: Mapping[str, Any], prefix: str) -> dic
     return {name: port for name in tensors for port in (name, f"{prefix}{name}") if port in known}
 
 
-class _TracedStep(torch.nn.Module):
+class _TracedStep:
     """A module with tensors as the only parameters of ``forward``, for calls of one signature."""
 
     def __init__(self, calls: Sequence[Call]) -> None:
-        super().__init__()
         first = calls[0]
         self.module = first.module
         self._fixed = len(calls) == 1
@@ -136,16 +136,12 @@ class _TracedStep(torch.nn.Module):
 
     def converted(self) -> Any:
         """The ``openvino.Model`` of the module, ports named by number."""
-        parameters = ", ".join(_input_port(index) for index in range(len(self.names)))
-        scope: dict[str, Any] = {}
-        exec(f"def forward(self, {parameters}): return self.call({parameters})", scope)
-        self.__class__ = type("TracedByName", (_TracedStep,), {"forward": scope["forward"]})
-        examples = tuple(value.clone() for value in self._examples.values())
-        trace: Any = torch.jit.trace
+        ports = [_input_port(index) for index in range(len(self.names))]
+        examples = [value.clone() for value in self._examples.values()]
         with torch.no_grad():
-            graph = trace(self, examples, check_trace=False, strict=False)
             model = openvino.convert_model(
-                graph, input=[openvino.PartialShape(self._sizes[name]) for name in self.names]
+                trace(self.call, ports, examples),
+                input=[openvino.PartialShape(self._sizes[name]) for name in self.names],
             )
         for index, port in enumerate(model.outputs):
             # One that is an input as well keeps the name that it has as such.

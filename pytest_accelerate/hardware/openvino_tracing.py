@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
+from dataclasses import dataclass
 from typing import Any
 
 import torch
+from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
 from pytest_accelerate.hardware.leaves import filled
 from pytest_accelerate.hardware.openvino_layout import FixedLayout
@@ -18,13 +20,16 @@ _SIZES_IN_THE_GRAPH = frozenset({"dinov3_vit"})
 2026.4.1 dies of SIGFPE within ``convert_model``."""
 
 
-class Traceable(torch.nn.Module):
+_JIT: Any = torch.jit
+_PASSES: Any = torch._C
+
+
+class Traceable:
     """A model with tensors as the only parameters of ``forward``; other inputs are constants."""
 
     def __init__(
         self, model: torch.nn.Module, inputs: Mapping[str, Any], names: tuple[str, ...]
     ) -> None:
-        super().__init__()
         self.model = model
         self.inputs = dict(inputs)
         self.names = names
@@ -60,15 +65,31 @@ class Traceable(torch.nn.Module):
         return tuple(f"input_{index}" for index in range(len(self.names)))
 
     def trace(self) -> Any:
-        """``torch.jit.trace`` of the model on its inputs.
+        """What the model does to its inputs, for ``openvino.convert_model``."""
+        return trace(self.call, self.port_names, self.examples)
 
-        The graph of a ``forward(*tensors)`` numbers its inputs, and freezing it numbers them anew,
-        so that nobody could tell which is which; named parameters keep their names.
-        """
-        parameters = ", ".join(self.port_names)
-        scope: dict[str, Any] = {}
-        exec(f"def forward(self, {parameters}): return self.call({parameters})", scope)
-        self.__class__ = type("TraceableByName", (Traceable,), {"forward": scope["forward"]})
-        # check_trace would run the model twice more; the converted graph is compared anyway.
-        trace: Any = torch.jit.trace
-        return trace(self, self.examples, check_trace=False, strict=False)
+
+@dataclass(frozen=True)
+class _Traced:
+    """What OpenVINO's decoder wants of a traced module."""
+
+    inlined_graph: Any
+
+
+def trace(
+    call: Callable[..., Any], ports: Sequence[str], examples: Sequence[torch.Tensor]
+) -> TorchScriptPythonDecoder:
+    """What ``call`` does to tensors, for ``openvino.convert_model``, with a name for each input.
+
+    Weights are constants of the graph, so none may require gradients. ``torch.jit.trace`` of a
+    module makes a script of each of its parts first, which takes four fifths of its time; of a
+    function it keeps the constants for as long as the process lives.
+
+    Half of a graph are constants, most of them the numbers 0 and 1. OpenVINO looks at each in
+    Python, which takes a third of a conversion.
+    """
+    graph, _ = _JIT._get_trace_graph(call, tuple(examples), strict=False)
+    _PASSES._jit_pass_constant_pooling(graph)
+    for value, port in zip(graph.inputs(), ports, strict=True):
+        value.setDebugName(port)
+    return TorchScriptPythonDecoder(_Traced(graph))
