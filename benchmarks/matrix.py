@@ -1,9 +1,10 @@
-"""How long it takes to merge and to draw many runs, and how much memory.
+"""How long it takes to bring many runs together and to draw them, and how much memory.
 
     python benchmarks/matrix.py [--runs 100] [--cells 5000]
 
-Writes synthetic runs of tiny results (one in twenty fails, with a traceback), then merges and
-renders them in a process of its own, and prints seconds, peak memory and the size of the page.
+Writes synthetic runs of tiny results (one in twenty fails, with a traceback), then does what the
+commands ``merge`` and ``render`` do in a process of their own, and prints seconds, peak memory and
+the size of the page.
 """
 
 from __future__ import annotations
@@ -53,21 +54,23 @@ def main() -> None:
 
 
 def publish(matrix: Path) -> None:
-    """Merge and draw, and print what it took."""
-    from pytest_accelerate.matrix.history import read_history
+    """Bring together and draw, and print what it took."""
+    from pytest_accelerate.matrix.gather import gather
     from pytest_accelerate.matrix.publish import publish as draw
 
-    started = time.perf_counter()
-    history = read_history(matrix / "results")
-    _ = history.matrix
-    merged = time.perf_counter() - started
-    page = draw(matrix, history)
-    total = time.perf_counter() - started
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    with tempfile.TemporaryDirectory() as folder:
+        merged = Path(folder)
+        started = time.perf_counter()
+        gather([matrix], merged / "results")
+        copied = time.perf_counter() - started
+        page = draw(merged)
+        drawn = time.perf_counter() - started - copied
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        size = page.stat().st_size / 2**20
     print(
-        f"merge {merged:.1f} s, with the page {total:.1f} s, peak memory {peak:.0f} MiB, ", end=""
+        f"check and copy {copied:.1f} s, merge and draw {drawn:.1f} s, "
+        f"together {copied + drawn:.1f} s, peak memory {peak:.0f} MiB, page {size:.2f} MiB"
     )
-    print(f"page {page.stat().st_size / 2**20:.2f} MiB")
 
 
 def write(matrix: Path, runs: int, cells: int) -> None:

@@ -52,5 +52,5 @@ def grammar(matrix: Matrix, columns: Sequence[Column]) -> Iterator[tuple[str, st
         yield f"{mode}:failing", "operations by who answered"
         yield f"provider:{one_line(matrix.providers[0], 60)}", "the operations of a provider"
     yield 'cause:"no path"', "what the cause of a failure is called"
-    yield "is:changed", "also regressed, fixed, new, vanished, slower, faster, failing, part"
+    yield "is:changed", "also regressed, fixed, newly-tested, new, vanished, slower, failing, part"
     yield "not (is:failing or is:part)", "and, or, not and brackets"

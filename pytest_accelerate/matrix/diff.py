@@ -1,10 +1,12 @@
 """What changed between two matrices, said only where it can be known.
 
-A cell is compared where both sides ran it with the same kind of weights. A model type or a
-provider's operation has vanished when the new side's runs no longer knew of it, and is new when the
-old side's did not: that a run did not select it, or was cut short, is no news. Latencies of models
-are compared where both were taken with nothing else running, on like machines; those of providers
-are the network's. A mock is compared with a mock, and live with live.
+A cell is compared where both sides ran it with the same kind of weights, and by the stages that
+both ran: a pass that fails in a stage which the old side did not have has not regressed, it is
+newly tested, and so is what was skipped or covered before. A model type or a provider's operation
+has vanished when the new side's runs no longer knew of it, and is new when the old side's did not:
+that a run did not select it, or was cut short, is no news. Latencies of models are compared where
+both were taken with nothing else running, on like machines; those of providers are the network's.
+A mock is compared with a mock, and live with live.
 """
 
 from __future__ import annotations
@@ -13,9 +15,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
-from pytest_accelerate.cells import GREEN, Cell, ModelCell, Verdict
+from pytest_accelerate.cells import GREEN, Cell, ModelCell, Result, Verdict
 from pytest_accelerate.errors import UsageError, nearest
-from pytest_accelerate.matrix.merge import Entry, Matrix, merge, merge_folder
+from pytest_accelerate.matrix.merge import UNCOUNTED, Column, Entry, Matrix, merge, merge_folder
 from pytest_accelerate.matrix.store import read_run, run_files
 from pytest_accelerate.matrix.text import one_line
 
@@ -37,19 +39,22 @@ class Changes:
     """All that changed, each sorted by cell; empty fields are no news."""
 
     regressed: tuple[Change, ...] = ()
-    """Green then, not green now."""
+    """Passed then, not green now."""
     fixed: tuple[Change, ...] = ()
-    """Not green then, green now."""
+    """Not green then, passes now."""
+    newly_tested: tuple[Change, ...] = ()
+    """Skipped or covered then and not now, or passed then and fails in a stage not run then."""
     changed: tuple[Change, ...] = ()
-    """Another verdict, green or not as it was."""
+    """Any other verdict than before."""
     new: tuple[Change, ...] = ()
+    """Of a model type, an operation or a column that was not known before."""
     vanished: tuple[Change, ...] = ()
     slower: tuple[Change, ...] = ()
     faster: tuple[Change, ...] = ()
     unchanged: int = 0
     """Cells with the same verdict on both sides."""
     not_compared: int = 0
-    """Cells that one side alone ran, or that were run with other weights."""
+    """Cells that one side alone ran, or that were run with other weights or fewer stages."""
 
     def __add__(self, other: Changes) -> Changes:
         """The changes of two comparisons of different cells."""
@@ -74,13 +79,19 @@ class Changes:
                 yield spec.name, value
 
 
-def compare(old: Matrix, new: Matrix) -> Changes:
-    """Compare two matrices cell by cell."""
+def compare(old: Matrix, new: Matrix, *, whole: bool = False) -> Changes:
+    """Compare two matrices cell by cell.
+
+    Args:
+        old: what was.
+        new: what is.
+        whole: whether ``old`` is all that was known, so that a column it has not is new.
+    """
     kinds: dict[str, list[Change]] = {}
     unchanged = not_compared = 0
     for cell in sorted({*old.entries, *new.entries}):
         change = Change(cell, old.entries.get(cell), new.entries.get(cell))
-        kind = _presence(change, old, new) or _verdicts(change)
+        kind = _presence(change, old, new, whole) or _verdicts(change)
         if kind == "not compared":
             not_compared += 1
         elif kind == "unchanged":
@@ -131,7 +142,7 @@ def render_text(changes: Changes, limit: int | None = None) -> list[str]:
     lines = [headline(changes)]
     for kind, each in changes.kinds():
         if each:
-            lines += ["", f"{kind}:"]
+            lines += ["", f"{said(kind)}:"]
             lines += [f"  {describe(change)}" for change in each[:limit]]
             if limit is not None and len(each) > limit:
                 lines.append(f"  ... and {len(each) - limit} more")
@@ -140,11 +151,16 @@ def render_text(changes: Changes, limit: int | None = None) -> list[str]:
 
 def headline(changes: Changes) -> str:
     """One line: ``2 regressed, 1 fixed, 1650 unchanged``."""
-    counts = [f"{len(each)} {kind}" for kind, each in changes.kinds() if each]
+    counts = [f"{len(each)} {said(kind)}" for kind, each in changes.kinds() if each]
     counts.append(f"{changes.unchanged} unchanged")
     if changes.not_compared:
         counts.append(f"{changes.not_compared} not compared")
     return ", ".join(counts)
+
+
+def said(kind: str) -> str:
+    """A kind of change in words: ``newly tested``."""
+    return kind.replace("_", " ")
 
 
 def describe(change: Change) -> str:
@@ -162,12 +178,19 @@ def describe(change: Change) -> str:
     return f"{text}: {reason}" if reason else text
 
 
-def _presence(change: Change, old: Matrix, new: Matrix) -> str | None:
+def _presence(change: Change, old: Matrix, new: Matrix, whole: bool) -> str | None:
     """What it is that one side alone has the cell; ``None`` when both do."""
     was_listed, is_listed = old.knows(change.cell), new.knows(change.cell)
     if change.new is None:
         return "vanished" if was_listed is not False and is_listed is False else "not compared"
     if change.old is None:
+        is_column_new = (
+            isinstance(change.cell, ModelCell)
+            and bool(old.columns)
+            and Column.of(change.cell) not in old.columns
+        )
+        if whole and is_column_new:
+            return "new"
         return "new" if was_listed is False and is_listed is not False else "not compared"
     return None
 
@@ -175,14 +198,40 @@ def _presence(change: Change, old: Matrix, new: Matrix) -> str | None:
 def _verdicts(change: Change) -> str:
     assert change.old is not None
     assert change.new is not None
-    old, new = change.old.result.verdict, change.new.result.verdict
-    if Verdict.NOT_RUN in (old, new) or _weights(change.old) != _weights(change.new):
+    old, new = change.old.result, change.new.result
+    if Verdict.NOT_RUN in (old.verdict, new.verdict) or _weights(change.old) != _weights(
+        change.new
+    ):
         return "not compared"
-    if old is new:
+    if old.verdict is new.verdict:
         return "unchanged"
-    if (old in GREEN) != (new in GREEN):
-        return "regressed" if old in GREEN else "fixed"
+    if old.verdict is Verdict.PASS and new.verdict not in GREEN:
+        return "newly_tested" if fails_only_beyond(new, old) else "regressed"
+    if new.verdict is Verdict.PASS and old.verdict not in GREEN:
+        return "not compared" if fails_only_beyond(old, new) else "fixed"
+    if old.verdict in UNCOUNTED and new.verdict not in UNCOUNTED:
+        return "newly_tested"
     return "changed"
+
+
+def fails_only_beyond(result: Result, other: Result) -> bool:
+    """Whether all that fails in a result are stages that the other did not run."""
+    failed = failed_stages(result)
+    return bool(failed) and not failed & ran_stages(other)
+
+
+def failed_stages(result: Result) -> frozenset[str]:
+    """The stages that failed, those of people's own tests too."""
+    return frozenset(
+        stage.stage
+        for stage in result.stages
+        if stage.verdict not in GREEN and stage.verdict is not Verdict.NOT_RUN
+    )
+
+
+def ran_stages(result: Result) -> frozenset[str]:
+    """The stages that came to a verdict."""
+    return frozenset(stage.stage for stage in result.stages if stage.verdict is not Verdict.NOT_RUN)
 
 
 def _weights(entry: Entry) -> object:

@@ -14,6 +14,7 @@ from pytest_accelerate.cells import Cell, Measures, Verdict
 from pytest_accelerate.matrix import api_page, causes, details, figures
 from pytest_accelerate.matrix.layout import Layout
 from pytest_accelerate.matrix.merge import UNCOUNTED, Column
+from pytest_accelerate.matrix.news import word
 from pytest_accelerate.matrix.past import Past, newest_first
 from pytest_accelerate.matrix.squares import News
 from pytest_accelerate.matrix.text import one_line
@@ -22,7 +23,8 @@ LETTERS = dict(zip(Verdict, string.ascii_lowercase, strict=False))
 NOTHING = "."
 """In place of a letter where there is no result."""
 
-_TOLD = ("torch", "transformers", "openvino", "httpx")
+TOLD = ("torch", "transformers", "openvino", "httpx")
+"""Packages whose versions a run is told apart by."""
 
 
 @dataclass(frozen=True)
@@ -99,7 +101,7 @@ def facts(layout: Layout, news: Mapping[Cell, News], past: Sequence[Past]) -> di
         ],
         "causes": names,
         "tables": [kind for kind in kinds if kind["rows"]],
-        "runs": [_run(each, [models, apis]) for each in newest_first(past)],
+        "runs": [_run(each, newest_first(past), [models, apis]) for each in newest_first(past)],
     }
 
 
@@ -125,7 +127,7 @@ def _cells(
         "verdicts": "".join(
             LETTERS[entries[cell].result.verdict] if cell in entries else NOTHING for cell in cells
         ),
-        "news": {index: news[cell].kind for index, cell in enumerate(cells) if cell in news},
+        "news": {index: word(news[cell].kind) for index, cell in enumerate(cells) if cell in news},
         "cause": {
             index: numbers[known[cell]] for index, cell in enumerate(cells) if known.get(cell)
         },
@@ -138,15 +140,17 @@ def _cells(
     }
 
 
-def _run(past: Past, tables: list[list[list[Cell]]]) -> dict[str, Any]:
+def _run(past: Past, all_past: Sequence[Past], tables: list[list[list[Cell]]]) -> dict[str, Any]:
     run = past.run
     environment = run.environment
-    packages = [" ".join(each) for each in environment.versions(_TOLD)]
-    verdicts, latencies = [], []
+    packages = [" ".join(each) for each in environment.versions(TOLD)]
+    verdicts, latencies, beyond = [], [], []
     for rows in tables:
-        said = [past.cells.get(cell) for row in rows for cell in row]
-        if not said:
+        cells = [cell for row in rows for cell in row]
+        if not cells:
             continue
+        said = [past.cells.get(cell) for cell in cells]
+        beyond.append(_beyond(past, all_past, cells))
         verdicts.append("".join(LETTERS[each.verdict] if each else NOTHING for each in said))
         seconds = _rounded(each.latency_seconds if each else None for each in said)
         latencies.append(seconds if any(seconds) else [])
@@ -159,7 +163,26 @@ def _run(past: Past, tables: list[list[list[Cell]]]) -> dict[str, Any]:
         "machine": one_line(f"{environment.platform}, {environment.cpu}, {environment.cores}", 300),
         "verdicts": verdicts,
         "latency": latencies,
+        "beyond": beyond,
     }
+
+
+def _beyond(past: Past, all_past: Sequence[Past], cells: Sequence[Cell]) -> dict[int, list[int]]:
+    """Of each cell that fails the runs that passed it, and did not run the stages that fail."""
+    found: dict[int, list[int]] = {}
+    for index, cell in enumerate(cells):
+        said = past.cells.get(cell)
+        if said is None or not said.failed:
+            continue
+        then = [each.cells.get(cell) for each in all_past]
+        runs = [
+            number
+            for number, other in enumerate(then)
+            if other and other.verdict is Verdict.PASS and said.fails_only_beyond(other)
+        ]
+        if runs:
+            found[index] = runs
+    return found
 
 
 def _rounded(values: Iterable[float | None]) -> list[float | None]:

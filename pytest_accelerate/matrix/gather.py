@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pytest_accelerate.errors import UsageError
 from pytest_accelerate.matrix.files import write_whole
-from pytest_accelerate.matrix.store import read_run, run_files
+from pytest_accelerate.matrix.history import by_start, newest_first
+from pytest_accelerate.matrix.store import run_files
 
 
 @dataclass(frozen=True)
@@ -37,8 +38,8 @@ def gather(sources: Iterable[Path], results_dir: Path) -> Gathered:
     """
     known = {path.stem: path for path in run_files(results_dir)}
     longest: dict[str, Path] = {}
-    for path in _files(sources):
-        run = read_run(path).run.id
+    for path, record, _ in newest_first(by_start(_files(sources))):
+        run = record.run.id
         longest[run] = _longer(run, longest.get(run, known.get(run, path)), path)
     added = sorted(run for run in longest if run not in known)
     continued = sorted(run for run in longest if run in known and longest[run] != known[run])
@@ -65,6 +66,8 @@ def _files(sources: Iterable[Path]) -> Iterator[Path]:
 
 def _longer(run: str, one: Path, other: Path) -> Path:
     """Of two files of one run the one that goes on where the other stops, or the first."""
+    if one == other:
+        return one
     first, second = one.read_bytes(), other.read_bytes()
     if first.startswith(second):
         return one

@@ -16,6 +16,7 @@ NAMED = 4
 _SYMBOLS = {
     "regressed": "↓",
     "fixed": "↑",
+    "newly_tested": "◇",
     "changed": "↔",
     "new": "+",
     "vanished": "−",  # noqa: RUF001  # a minus, as high as the plus
@@ -53,21 +54,25 @@ def items(changes: Changes | None) -> Iterator[Item]:
     for kind, each in changes.kinds() if changes else ():
         if each:
             yield Item(
-                kind="other verdict" if kind == "changed" else kind,
+                kind=word(kind).replace("-", " "),
                 symbol=_SYMBOLS.get(kind, "·"),
                 is_bad=kind in _BAD,
                 count=len(each),
-                # is:changed means any kind of change.
-                link=f"#q=is%3A{'other-verdict' if kind == 'changed' else kind}",
+                link=f"#q=is%3A{word(kind)}",
                 named=tuple(_named(change) for change in each[:NAMED]),
             )
+
+
+def word(kind: str) -> str:
+    """A kind of change as the page calls and searches it; ``is:changed`` means any kind."""
+    return "other-verdict" if kind == "changed" else kind.replace("_", "-")
 
 
 def compared(changes: Changes) -> str:
     """How much the comparison rests on."""
     same = f"{changes.unchanged:,} cell{'' if changes.unchanged == 1 else 's'} as before"
     left = changes.not_compared
-    return f"{same}, {left:,} not compared: one side alone ran them" if left else same
+    return f"{same}, {left:,} not compared: one side alone ran them or a stage" if left else same
 
 
 def link_to(cell_address: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pytest_accelerate.cells import Cell, ModelCell, Result, Verdict
+from pytest_accelerate.matrix.diff import failed_stages, ran_stages
 from pytest_accelerate.matrix.store import Run, RunRecord
 
 RUNS = 8
@@ -19,6 +20,14 @@ class Said:
     verdict: Verdict
     latency_seconds: float | None = None
     """Of a model, where the run took it with nothing else running; a hint is no history."""
+    failed: frozenset[str] = frozenset()
+    """The stages that failed."""
+    ran: frozenset[str] = frozenset()
+    """The stages that came to a verdict."""
+
+    def fails_only_beyond(self, other: Said) -> bool:
+        """Whether all that fails here are stages that the other did not run."""
+        return bool(self.failed) and not self.failed & other.ran
 
 
 @dataclass(frozen=True)
@@ -31,9 +40,30 @@ class Past:
     cells: Mapping[Cell, Said]
 
 
+@dataclass(frozen=True)
+class Listed:
+    """One run in the list of all that there are."""
+
+    run: Run
+    file: str
+    """The name of its file in the folder of results."""
+    partial: bool
+    cells: int
+    """Results that it has, of cells that were run."""
+    passed: int
+
+
+def listed_of(record: RunRecord, file: str) -> Listed:
+    """What the list says of a run."""
+    ran = sum(count for verdict, count in record.told.items() if verdict != Verdict.NOT_RUN)
+    return Listed(record.run, file, record.partial, ran, record.told.get(Verdict.PASS, 0))
+
+
 def past_of(record: RunRecord) -> Past:
     """What is kept of a run."""
-    cells = {cell: _said(result) for cell, result in record.results.items()}
+    # A run has thousands of cells and a handful of sets of stages.
+    sets: dict[frozenset[str], frozenset[str]] = {}
+    cells = {cell: _said(result, sets) for cell, result in record.results.items()}
     return Past(record.run, record.partial, cells)
 
 
@@ -42,7 +72,9 @@ def newest_first(past: Iterable[Past]) -> tuple[Past, ...]:
     return tuple(sorted(past, key=lambda each: each.run.order, reverse=True))
 
 
-def _said(result: Result) -> Said:
+def _said(result: Result, sets: dict[frozenset[str], frozenset[str]]) -> Said:
+    failed, ran = failed_stages(result), ran_stages(result)
     measures = result.measures
     timed = isinstance(result.cell, ModelCell) and not measures.latency_is_hint
-    return Said(result.verdict, measures.latency_seconds if timed else None)
+    latency = measures.latency_seconds if timed else None
+    return Said(result.verdict, latency, sets.setdefault(failed, failed), sets.setdefault(ran, ran))

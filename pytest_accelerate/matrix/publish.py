@@ -29,6 +29,6 @@ def publish(matrix_dir: Path, history: History | None = None) -> Path:
     page = matrix_dir / "index.html"
     matrix, changes, since = history.matrix, history.changes, history.since
     kinds = taxonomy.known_to(matrix.runs)
-    write_whole(page, render(matrix, changes, since, history.past, kinds))
+    write_whole(page, render(matrix, changes, since, history.past, kinds, history.runs))
     badges.write(history.matrix, matrix_dir / "badges")
     return page

@@ -7,6 +7,7 @@ import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib import resources
+from urllib.parse import quote
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -18,7 +19,7 @@ from pytest_accelerate.matrix.blocks import pack
 from pytest_accelerate.matrix.diff import Changes
 from pytest_accelerate.matrix.layout import Layout, Member
 from pytest_accelerate.matrix.merge import Column, Matrix, Tally
-from pytest_accelerate.matrix.past import Past
+from pytest_accelerate.matrix.past import Listed, Past
 from pytest_accelerate.matrix.squares import News
 from pytest_accelerate.matrix.text import one_line
 from pytest_accelerate.taxonomy import Taxonomy
@@ -85,12 +86,29 @@ class Cluster:
     failures: tuple[Failure, ...]
 
 
+@dataclass(frozen=True)
+class RunLine:
+    """One run in the list of all."""
+
+    when: str
+    link: str
+    """Of its results file, beside the page."""
+    cells: int
+    passed: int
+    partial: bool
+    about: str
+    versions: str
+    comparison: str
+    """Link to the view that compares it; empty where the page does not hold it."""
+
+
 def render(
     matrix: Matrix,
     changes: Changes | None = None,
     since: str = "",
     past: Sequence[Past] = (),
     taxonomy: Taxonomy | None = None,
+    runs: Sequence[Listed] = (),
 ) -> str:
     """Draw the matrix as an HTML page.
 
@@ -100,6 +118,7 @@ def render(
         since: what ``changes`` is compared with, in words.
         past: the newest runs, for the history of each cell and to compare any two.
         taxonomy: the tasks and families of model types; without one they are not grouped.
+        runs: all runs, which are listed with links to their files beside the page.
 
     Raises:
         UnwritableMatrix: the page would be larger than :data:`LARGEST`.
@@ -120,6 +139,7 @@ def render(
         script_hash=_hash(script),
         newest=matrix.newest,
         when=matrix.newest.when if matrix.newest else "",
+        runs=[_line(each, past) for each in runs],
         title=_title(matrix),
         versions=_versions(matrix),
         environments=[details.environment(run) for run in matrix.runs],
@@ -151,6 +171,24 @@ def render(
             "folders with --matrix-dir"
         )
     return page
+
+
+def _line(listed: Listed, past: Sequence[Past]) -> RunLine:
+    run = listed.run
+    hardware = run.options.get("hardware")
+    names = [str(name) for name in hardware] if isinstance(hardware, list) else []
+    versions = run.environment.versions(facts.TOLD)
+    is_held = any(each.run == run for each in past[1:])
+    return RunLine(
+        when=run.when,
+        link=f"results/{quote(listed.file)}",
+        cells=listed.cells,
+        passed=listed.passed,
+        partial=listed.partial,
+        about=one_line(", ".join(names) or "API providers", 120),
+        versions=one_line(", ".join(" ".join(each) for each in versions), 200),
+        comparison=f"#view=compare&old={quote(run.id)}" if is_held else "",
+    )
 
 
 def _environment() -> Environment:

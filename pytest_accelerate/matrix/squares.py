@@ -72,12 +72,16 @@ class Card:
     note: str
 
 
+_TOLD_BY_VERDICT = ("regressed", "fixed", "newly_tested", "changed")
+"""The news that are told by what a cell was before."""
+
+
 def news_of(changes: Changes | None) -> dict[Cell, News]:
     """The news of each changed cell."""
     news: dict[Cell, News] = {}
     for kind, each in changes.kinds() if changes else ():
         for change in each:
-            old = change.old if kind in ("regressed", "fixed", "changed") else None
+            old = change.old if kind in _TOLD_BY_VERDICT else None
             news[change.cell] = News(kind, f"was {old.result.verdict}" if old else kind)
     return news
 

@@ -11,6 +11,7 @@ from __future__ import annotations
 import json
 import re
 import secrets
+from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -160,6 +161,8 @@ class RunRecord:
     """Wall time of the sessions that came to their end, added up; ``None`` when none did."""
     tests: Mapping[Cell, Mapping[str, StageResult]] = field(default_factory=dict)
     """What tests of people's own say of cells, by the test's name."""
+    told: Mapping[str, int] = field(default_factory=dict)
+    """How many result lines the file has of each verdict, those left out when it was read too."""
 
     @property
     def about(self) -> frozenset[type[Cell]]:
@@ -345,6 +348,7 @@ def read_run(path: Path, superseded: Collection[Cell] = frozenset()) -> RunRecor
     run = read_header(path)
     results: dict[Cell, Result] = {}
     tests: dict[Cell, dict[str, StageResult]] = {}
+    told: Counter[str] = Counter()
     ended, partial, seconds = False, True, None
     for number, line in _lines(path):
         if number == 1:
@@ -362,13 +366,14 @@ def read_run(path: Path, superseded: Collection[Cell] = frozenset()) -> RunRecor
                 tests.setdefault(cell, {})[test.stage] = test
             else:
                 ended = False  # resumed since
+                told[line["verdict"]] += 1
                 if superseded and cell_from_json(line) in superseded:
                     continue
                 result = read_result(line)
                 results[result.cell] = result
         except (KeyError, ValueError, TypeError, AttributeError) as error:
             raise MalformedFile(path, number, f"expected a result, {_explain(error)}") from error
-    return RunRecord(run, results, ended, partial or not ended, seconds, tests)
+    return RunRecord(run, results, ended, partial or not ended, seconds, tests, told)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from pytest_accelerate.cells import (
     LIVE_STAGES,
     MODEL_STAGES,
@@ -66,6 +68,17 @@ def make_result(
         measures=Measures(**{**measures, **measured}),  # type: ignore[arg-type]
         reason=reason,
     )
+
+
+def make_staged(name: str = "bert", hardware: str = "cpu", **stages: Verdict) -> Result:
+    """A result with these stages after ``agree``, as ``generate=Verdict.MISMATCH``: partial where
+    one of them fails."""
+    later = [StageResult(Stage(stage), verdict) for stage, verdict in stages.items()]
+    wrong = [each for each in later if each.verdict not in (Verdict.PASS, Verdict.NOT_RUN)]
+    result = make_result(name, Verdict.PARTIAL if wrong else Verdict.PASS, hardware)
+    run = [StageResult(stage, Verdict.PASS) for stage in MODEL_STAGES[:4]]
+    reason = f"{wrong[0].stage}: {wrong[0].verdict}" if wrong else ""
+    return replace(result, stages=(*run, *later), reason=reason)
 
 
 def make_api_result(

@@ -7,9 +7,17 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from matrix_builders import ENVIRONMENT, make_api_result, make_matrix, make_result, make_run
+from matrix_builders import (
+    ENVIRONMENT,
+    make_api_result,
+    make_matrix,
+    make_result,
+    make_run,
+    make_staged,
+)
 
-from pytest_accelerate.cells import Verdict
+from pytest_accelerate.cells import ModelCell, Verdict
+from pytest_accelerate.cli import main
 from pytest_accelerate.errors import UsageError
 from pytest_accelerate.matrix import diff
 from pytest_accelerate.matrix.diff import Changes, compare
@@ -28,19 +36,69 @@ def names(changes: Changes) -> dict[str, list[str]]:
     ("then", "now", "kind"),
     [
         (Verdict.PASS, Verdict.ERROR, "regressed"),
-        (Verdict.SKIP, Verdict.UNSUPPORTED, "regressed"),
         (Verdict.MISMATCH, Verdict.PASS, "fixed"),
+        (Verdict.SKIP, Verdict.UNSUPPORTED, "newly_tested"),
+        (Verdict.COVERED, Verdict.PASS, "newly_tested"),
+        (Verdict.ERROR, Verdict.SKIP, "changed"),
         (Verdict.ERROR, Verdict.CRASH, "changed"),
         (Verdict.PASS, Verdict.SKIP, "changed"),
     ],
 )
 def test_verdicts_are_compared(then: Verdict, now: Verdict, kind: str) -> None:
-    """Green to not green has regressed, the reverse is fixed, any other change has changed."""
+    """A pass that fails has regressed, the reverse is fixed; what was skipped cannot have."""
     old = make_matrix(make_result("bert", then), make_result("vit"))
     changes = compare(old, make_matrix(make_result("bert", now), make_result("vit"), day=2))
     assert names(changes) == {kind: ["bert"]}
     assert (changes.unchanged, changes.not_compared) == (1, 0)
     assert f"bert-cpu-fp32: {then} -> {now}" in diff.render_text(changes)[3]
+
+
+@pytest.mark.parametrize(
+    ("then", "now", "kind"),
+    [
+        ({}, {"generate": Verdict.MISMATCH}, "newly_tested"),
+        ({"generate": Verdict.NOT_RUN}, {"generate": Verdict.ERROR}, "newly_tested"),
+        (
+            {"generate": Verdict.PASS},
+            {"batch": Verdict.MISMATCH, "generate": Verdict.PASS},
+            "newly_tested",
+        ),
+        ({"generate": Verdict.PASS}, {"generate": Verdict.MISMATCH}, "regressed"),
+        (
+            {"generate": Verdict.PASS},
+            {"batch": Verdict.ERROR, "generate": Verdict.MISMATCH},
+            "regressed",
+        ),
+        ({"generate": Verdict.MISMATCH}, {"generate": Verdict.PASS}, "fixed"),
+        ({"generate": Verdict.MISMATCH}, {}, None),
+        ({"generate": Verdict.MISMATCH}, {"generate": Verdict.NOT_RUN}, None),
+    ],
+)
+def test_only_stages_that_both_ran_are_compared(
+    then: dict[str, Verdict],
+    now: dict[str, Verdict],
+    kind: str | None,
+    write_run: Callable[..., Path],
+) -> None:
+    """A stage that is new makes no regression, one that is left out mends nothing."""
+    old, new = make_staged(**then), make_staged(**now)
+    changes = compare(make_matrix(old), make_matrix(new, day=2))
+    assert names(changes) == ({kind: ["bert"]} if kind else {})
+    assert changes.not_compared == (0 if kind else 1)
+    files = [str(write_run(make_run(day), each)) for day, each in ((1, old), (2, new))]
+    assert main(["diff", *files]) == (1 if kind == "regressed" else 0)
+
+
+def test_a_new_column_is_new_only_where_all_that_was_is_known() -> None:
+    """A precision that no run ever had is new; of two runs alone each may have left out some."""
+    old = make_matrix(make_result("bert"))
+    int8 = replace(make_result("bert", Verdict.ERROR), cell=ModelCell("bert", "cpu", "int8"))
+    new = make_matrix(make_result("bert"), int8, day=2)
+    assert names(compare(old, new, whole=True)) == {"new": ["bert"]}
+    assert names(compare(old, new)) == {}
+    # A column that was there before, for other types.
+    more = make_matrix(make_result("bert"), replace(int8, cell=ModelCell("vit", "cpu", "int8")))
+    assert names(compare(more, new, whole=True)) == {}
 
 
 def test_what_a_run_did_not_select_is_no_news() -> None:

@@ -31,7 +31,8 @@ ROWS = """
             latency: [0.04, 0.02, 0.2], memory: [2 ** 30, 2 ** 30, 2 ** 30] }),
         make("clip-text", "model", ["covered", "not-run", "pass"], {
             row: { family: "clip", tasks: ["zero-shot-image-classification"], part: true } }),
-        make("openai · chat", "api", ["error"], { row: { provider: "openai" }, news: ["changed"] }),
+        make("openai · chat", "api", ["error"], {
+            row: { provider: "openai" }, news: ["other-verdict"] }),
     ];
     const vocabulary = {
         columns: ["cpu", "openvino:gpu", "openvino", "fp32", "openvino-fp32", "mock"],

@@ -7,13 +7,15 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from matrix_builders import make_api_result, make_record, make_result, make_run
+from matrix_builders import make_api_result, make_record, make_result, make_run, make_staged
 
 from pytest_accelerate.cells import Measures, Result, Verdict
 from pytest_accelerate.matrix.diff import compare
 from pytest_accelerate.matrix.merge import merge
 from pytest_accelerate.matrix.past import past_of
+from pytest_accelerate.matrix.publish import publish
 from pytest_accelerate.matrix.render import render
+from pytest_accelerate.matrix.store import RunWriter
 from pytest_accelerate.taxonomy import Kind, Taxonomy
 
 HISTC = "OpenVINO has no aten::histc"
@@ -92,7 +94,9 @@ def visit(page: Any, address: str) -> None:
 def names(page: Any) -> list[str]:
     """The lines of the models' table that are shown, those of tasks in brackets."""
     lines = page.locator("#matrix tbody tr:visible").evaluate_all(
-        "rows => rows.map((row) => [row.matches('.task'), row.cells[0].innerText.trim()])"
+        # What was moved and not drawn again yet has no innerText.
+        "rows => rows.map((row) => [row.matches('.task'),"
+        " row.cells[0].textContent.replace(/\\s+/g, ' ').trim()])"
     )
     return [f"[{name}]" if is_task else name for is_task, name in lines]
 
@@ -190,6 +194,54 @@ def test_two_runs_are_compared(page: Any) -> None:
     assert "1 faster" in view.inner_text()
     visit(page, page.url)
     assert "1 faster" in view.inner_text()
+
+
+def test_a_stage_that_is_new_is_no_regression(browser: Any, tmp_path: Path) -> None:
+    """Strip and comparison say newly tested; a stage that is left out mends nothing."""
+    for day, stages in ((1, {}), (2, {"generate": Verdict.MISMATCH})):
+        writer = RunWriter(tmp_path / "results", make_run(day))
+        writer.write(make_staged("bert", **stages))
+        writer.write(make_result("vit"))
+        writer.end(partial=False, seconds=1.0)
+    page = browser.new_page()
+    visit(page, publish(tmp_path).as_uri())
+    strip = page.get_by_role("region", name="What changed")
+    assert "regressed" not in strip.inner_text()
+    strip.get_by_role("link", name="1 newly tested").click()
+    assert names(page) == ["[fill-mask 1]", "bert"]
+    assert "was pass" in page.locator("#matrix td.news").inner_text()
+    page.get_by_role("link", name="Compare runs").click()
+    view = page.locator("section[data-view=compare]")
+    assert "1 newly tested; 1 cell with the same verdict" in view.inner_text()
+    view.get_by_label("From", exact=True).select_option(make_run(2).id)
+    view.get_by_label("to", exact=True).select_option(make_run(1).id)
+    assert "Nothing changed; 1 cell with the same verdict, 1 cell not compared" in view.inner_text()
+    page.close()
+
+
+def test_all_runs_are_listed_with_their_files(browser: Any, tmp_path: Path) -> None:
+    """Each says when, on what and how many pass, also those that the page holds no more."""
+    for day in range(1, 12):
+        run = make_run(day, options={"weights": "tiny", "hardware": ["cpu", "openvino"]})
+        writer = RunWriter(tmp_path / "results", run)
+        writer.write(make_result("bert"))
+        writer.write(make_result("vit", Verdict.ERROR if day == 3 else Verdict.PASS))
+        writer.end(partial=day == 3, seconds=1.0)
+    page = browser.new_page()
+    visit(page, publish(tmp_path).as_uri())
+    page.get_by_text("History of 11 runs").click()
+    rows = page.get_by_role("region", name="All runs").locator("tbody tr")
+    assert rows.count() == 11
+    texts = [[cell.strip() for cell in row.split("\t")] for row in rows.all_inner_texts()]
+    assert texts[0][:4] == ["2026-11-11 08:00", "cpu, openvino", "2", "2"]
+    assert texts[8][:4] == ["2026-11-03 08:00", "cpu, openvino", "2, partial", "1"]
+    target = rows.nth(8).get_by_role("link", name="file").evaluate("link => link.href")
+    assert target == (tmp_path / "results" / f"{make_run(3).id}.jsonl").as_uri()
+    assert rows.nth(8).get_by_role("link", name="compare").count() == 0
+    rows.nth(2).get_by_role("link", name="compare").click()
+    chosen = page.get_by_label("From", exact=True).input_value()
+    assert chosen == make_run(9).id
+    page.close()
 
 
 def test_providers_stand_side_by_side(page: Any) -> None:

@@ -1,8 +1,9 @@
 // The view that compares any two runs. News is said only of cells that both ran, with the same
-// kind of weights; of latencies only where both were taken alone, on like machines.
+// kind of weights, by the stages that both ran; of latencies only where both were taken alone, on like machines.
 
 function makeCompare(data) {
   const GREEN = ["pass", "covered", "skip"];
+  const UNCOUNTED = ["covered", "skip"];
   const NOTICEABLE = 1.25;
   const MOST = 200; // lines of one kind at first
 
@@ -17,7 +18,8 @@ function makeCompare(data) {
   }
 
   function changes(old, now) {
-    const found = { regressed: [], fixed: [], "other verdict": [], slower: [], faster: [] };
+    const found = { regressed: [], fixed: [], "newly tested": [], "other verdict": [], slower: [], faster: [] };
+    const [oldNumber, nowNumber] = [old, now].map((run) => data.runs.indexOf(run));
     let same = 0;
     let apart = 0;
     data.tables.forEach((table, number) => {
@@ -33,8 +35,15 @@ function makeCompare(data) {
             continue;
           }
           if (was !== is) {
-            const green = [was, is].map((word) => GREEN.includes(word));
-            const kind = green[0] === green[1] ? "other verdict" : green[0] ? "regressed" : "fixed";
+            const beyond = (run, other) => run.beyond[number]?.[at]?.includes(other) ?? false;
+            if (is === "pass" && !GREEN.includes(was) && beyond(old, nowNumber)) {
+              apart += 1;
+              continue;
+            }
+            const kind = was === "pass" && !GREEN.includes(is)
+              ? (beyond(now, oldNumber) ? "newly tested" : "regressed")
+              : is === "pass" && !GREEN.includes(was) ? "fixed"
+                : UNCOUNTED.includes(was) && !UNCOUNTED.includes(is) ? "newly tested" : "other verdict";
             found[kind].push({ row, column, said: `${data.symbol(was)} ${was} → ${data.symbol(is)} ${is}` });
             continue;
           }

@@ -140,7 +140,7 @@ function makeDrawer(data, onClose) {
     const tag = (text, query) => made.append(link(text, `#q=${encodeURIComponent(query)}`), " ");
     const cause = row.causeSaid(column);
     const news = row.news(column);
-    if (news) tag(news, `is:${news === "changed" ? "other-verdict" : news}`);
+    if (news) tag(news.replace("-", " "), `is:${news}`);
     if (cause) tag(cause, `cause:${Query.quote(cause)}`);
     if (row.kind === "model") {
       for (const task of row.tasks.slice(0, 3)) if (task !== "other") tag(task, `task:${task}`);

@@ -128,7 +128,11 @@
     else if (given.has("q")) {
       go({ q: given.get("q"), view: "", cell: "" }, true);
       reveal();
-    } else go({ view: given.get("view") ?? "", cell: "" }, true);
+    } else {
+      const pair = given.has("old") ? { old: given.get("old"), now: "" } : {};
+      go({ view: given.get("view") ?? "", cell: "", ...pair }, true);
+      if (given.has("old")) reveal();
+    }
   });
 
   // The table, where what was clicked stands so far above it that nothing seems to happen.

@@ -18,7 +18,7 @@ const Query = (() => {
     ">=": (a, b) => a >= b, "=": (a, b) => a === b,
   };
   const KEYS = ["task", "family", "cause", "provider", "name", "is"];
-  const NEWS = ["regressed", "fixed", "new", "vanished", "slower", "faster"];
+  const NEWS = ["regressed", "fixed", "newly-tested", "other-verdict", "new", "vanished", "slower", "faster"];
 
   class Wrong extends Error {
     constructor(message, token) {
@@ -167,10 +167,8 @@ const Query = (() => {
     if (word === "part") return (row) => row.part;
     if (word === "failing") return (row) => row.all.some((i) => vocabulary.failing(row.verdict(i)));
     if (word === "changed") return (row) => row.all.some((i) => row.news(i));
-    // The kind of news that is neither better nor worse: the word for all kinds is taken.
-    if (word === "other-verdict") return (row) => row.all.some((i) => row.news(i) === "changed");
     if (!NEWS.includes(word)) {
-      throw new Wrong(`“${word}” is nothing that a row can be: model, api, part, failing, changed, other-verdict, ${NEWS.join(", ")}.`, token);
+      throw new Wrong(`“${word}” is nothing that a row can be: model, api, part, failing, changed, ${NEWS.join(", ")}.`, token);
     }
     return (row) => row.all.some((i) => row.news(i) === word);
   }
