@@ -9,11 +9,12 @@ from typing import Any
 
 import torch
 
-from pytest_accelerate.errors import UnknownPrecision
+from pytest_accelerate.errors import UnknownPrecision, UnsupportedOperation
 from pytest_accelerate.hardware.base import Availability
 from pytest_accelerate.hardware.outputs import flatten
 from pytest_accelerate.hardware.probing import torch_build
-from pytest_accelerate.hardware.torch_device import free, moved
+from pytest_accelerate.hardware.quantized import Quantized
+from pytest_accelerate.hardware.torch_device import free, moved, refusals_named
 from pytest_accelerate.hardware.torch_generation import TorchGenerator
 from pytest_accelerate.zoo.generating_specimen import GeneratingSpecimen
 from pytest_accelerate.zoo.specimen import Specimen
@@ -22,20 +23,25 @@ DTYPES = {
     "fp32": torch.float32,
     "fp16": torch.float16,
     "bf16": torch.bfloat16,
+    # What is not quantized stays as it is.
+    "int8": torch.float32,
     # Not a column of the matrix: the reference of the cell cpu-fp32.
     "fp64": torch.float64,
 }
+_WITH_INTEGERS = ("cpu", "cuda")
+"""The devices on which torch multiplies integers."""
 
 
 class TorchHardware:
     """A device of torch's, named as torch names it."""
 
     fixed_shapes = False
-    precisions: tuple[str, ...] = ("fp32", "fp16", "bf16")
 
     def __init__(self, name: str) -> None:
         self.name = name
         self.device = torch.device(name)
+        quantized = ("int8",) if self.device.type in _WITH_INTEGERS else ()
+        self.precisions: tuple[str, ...] = ("fp32", "fp16", "bf16", *quantized)
 
     def availability(self) -> Availability:
         """Look for the device; touches its driver."""
@@ -62,34 +68,39 @@ class TorchHardware:
         """Copy the model to the device at ``precision``; on the CPU in fp32 it needs no copy.
 
         Raises:
-            UnknownPrecision: torch has none of this name.
+            UnknownPrecision: torch has none of this name, or not on this device.
+            UnsupportedOperation: nothing of the model can be quantized.
             MemoryError: it does not fit.
         """
-        return TorchModel(*self._brought(specimen.model, precision))
+        model, quantized = self._brought(specimen.model, precision)
+        return TorchModel(model, self.device, DTYPES[precision], quantized)
 
     def load_generator(
         self, specimen: GeneratingSpecimen, precision: str, tokens: int
     ) -> TorchGenerator:
         """As :meth:`load`, for a model that generates any number of tokens."""
-        return TorchGenerator(*self._brought(specimen.model, precision))
+        model, _ = self._brought(specimen.model, precision)
+        return TorchGenerator(model, self.device, DTYPES[precision])
 
     def _brought(
         self, model: torch.nn.Module, precision: str
-    ) -> tuple[torch.nn.Module, torch.device, torch.dtype]:
+    ) -> tuple[torch.nn.Module, Quantized | None]:
         """A model on the device at a precision; on the CPU in fp32 it needs no copy."""
-        if precision not in DTYPES:
+        if precision not in (*self.precisions, "fp64"):
             raise UnknownPrecision(precision, self.precisions, self.name)
-        dtype = DTYPES[precision]
         if self.device.type == "cuda":
             _full_precision()
-        if (self.device.type, dtype) != ("cpu", torch.float32):
-            try:
-                model = _with_floats(copy.deepcopy(model).to(self.device), dtype)
-                if dtype is torch.float64:
-                    _use_plain_experts(model)
-            except torch.OutOfMemoryError as error:
-                raise MemoryError(str(error)) from error
-        return model, self.device, dtype
+        if (self.device.type, precision) == ("cpu", "fp32"):
+            return model, None
+        try:
+            copied = copy.deepcopy(model)
+            quantized = _quantized(copied) if precision == "int8" else None
+            brought = _with_floats(copied.to(self.device), DTYPES[precision])
+            if precision == "fp64":
+                _use_plain_experts(brought)
+        except torch.OutOfMemoryError as error:
+            raise MemoryError(str(error)) from error
+        return brought, quantized
 
 
 class TorchModel:
@@ -98,9 +109,16 @@ class TorchModel:
     path = "eager"
     path_reason = ""
 
-    def __init__(self, model: torch.nn.Module, device: torch.device, dtype: torch.dtype) -> None:
+    def __init__(
+        self,
+        model: torch.nn.Module,
+        device: torch.device,
+        dtype: torch.dtype,
+        quantized: Quantized | None = None,
+    ) -> None:
         self._model: torch.nn.Module | None = model
         self._device, self._dtype = device, dtype
+        self.quantized = quantized
         # Some models keep state between calls (rotary caches, routing); one call at a time.
         self._lock = threading.Lock()
 
@@ -109,21 +127,32 @@ class TorchModel:
 
         Raises:
             MemoryError: the device has not enough.
+            UnsupportedOperation: torch has an operator not at this precision; names it.
         """
         with self._lock, torch.no_grad():
             if self._model is None:
                 raise RuntimeError("the model was closed")
-            try:
+            with refusals_named():
                 outputs = flatten(self._model(**moved(dict(inputs), self._device, self._dtype)))
                 return {name: value.detach().cpu().clone() for name, value in outputs.items()}
-            except torch.OutOfMemoryError as error:
-                raise MemoryError(str(error)) from error
 
     def close(self) -> None:
         """Let the model go."""
         with self._lock:
             self._model = None
             free(self._device)
+
+
+def _quantized(model: torch.nn.Module) -> Quantized:
+    from pytest_accelerate.hardware.torch_int8 import quantize
+
+    quantized = quantize(model)
+    if not quantized.modules:
+        raise UnsupportedOperation(
+            "nothing to quantize: torch multiplies integers in linear layers alone, and the model "
+            "has none that it calls"
+        )
+    return quantized
 
 
 def _with_floats(model: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:

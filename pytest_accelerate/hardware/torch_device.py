@@ -1,12 +1,18 @@
-"""What a model on a torch device is given, and what is freed after it."""
+"""What a model on a torch device is given, how a device refuses it, and what is freed after it."""
 
 from __future__ import annotations
 
 import copy
-from collections.abc import Mapping
+import re
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 import torch
+
+from pytest_accelerate.errors import UnsupportedOperation
+
+_REFUSED = re.compile(r"\"?(?P<operator>[\w:.]+)\"? not implemented for '(?P<kind>\w+)'")
 
 
 def moved(value: Any, device: torch.device, dtype: torch.dtype) -> Any:
@@ -25,3 +31,23 @@ def free(device: torch.device) -> None:
     """Give back what torch keeps of a device's memory for later use."""
     if device.type in ("cuda", "xpu"):
         getattr(torch, device.type).empty_cache()
+
+
+@contextmanager
+def refusals_named() -> Iterator[None]:
+    """Tell what torch raises where a device lacks memory, or an operator at a precision.
+
+    Raises:
+        MemoryError: the device has not enough.
+        UnsupportedOperation: names the operator and the kind of number.
+    """
+    try:
+        yield
+    except torch.OutOfMemoryError as error:
+        raise MemoryError(str(error)) from error
+    except (NotImplementedError, RuntimeError) as error:
+        refused = _REFUSED.search(str(error))
+        if refused is None:
+            raise
+        operator, kind = refused["operator"], refused["kind"]
+        raise UnsupportedOperation(f"torch has no {operator} for {kind}", [operator]) from error

@@ -8,7 +8,7 @@ from typing import Any
 import torch
 
 from pytest_accelerate.hardware.generation import Generation, generate
-from pytest_accelerate.hardware.torch_device import free, moved
+from pytest_accelerate.hardware.torch_device import free, moved, refusals_named
 
 
 class TorchGenerator:
@@ -26,14 +26,13 @@ class TorchGenerator:
 
         Raises:
             MemoryError: the device has not enough.
+            UnsupportedOperation: torch has an operator not at this precision; names it.
         """
         if self._model is None:
             raise RuntimeError("the model was closed")
-        try:
+        with refusals_named():
             there = moved(dict(prompt), self._device, self._dtype)
             return generate(self._model, there, tokens, cache=cache, timed=cache)
-        except torch.OutOfMemoryError as error:
-            raise MemoryError(str(error)) from error
 
     def close(self) -> None:
         """Let the model go."""

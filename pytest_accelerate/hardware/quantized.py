@@ -1,0 +1,22 @@
+"""What came of quantizing a model: how much of it, and by what."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+QUANTIZED_PRECISIONS = ("int8", "int4")
+"""Those at which a model must say what was quantized."""
+
+
+@dataclass(frozen=True)
+class Quantized:
+    """How much of a model has its weights in few bits."""
+
+    modules: int
+    """Weights of layers that are in the precision asked for."""
+    of_modules: int
+    """All weights of layers: of products, convolutions and tables that are looked up."""
+    share: float
+    """Elements in the precision asked for, of all elements that the model learns: 0 to 1."""
+    how: str
+    """By what, and what else is to be known: ``nncf int8_asym, weights alone``."""
