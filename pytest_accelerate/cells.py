@@ -335,10 +335,15 @@ class Measures:
     """Tokens of all rows, once the prompt was read; as much of a hint as the latency."""
     quantized_modules: int | None = None
     """Modules whose weights were quantized; ``None`` at a precision that quantizes none."""
+    quantizable_modules: int | None = None
+    """All modules with weights that could have been."""
     quantized_share: float | None = None
     """Share of the model's weights that were, of 1."""
     quantization: str = ""
     """What quantized them, and how: ``nncf int8_asym, weights alone``."""
+    executed: str = ""
+    """How much ran in a half precision, where a device may choose otherwise:
+    ``18 of 35 operations on floats run in bf16``."""
     model_class: str = ""
     weights: str = ""
     loading: str = ""

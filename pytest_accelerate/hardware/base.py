@@ -10,6 +10,7 @@ if TYPE_CHECKING:
     import torch
 
     from pytest_accelerate.hardware.generation import Generation
+    from pytest_accelerate.hardware.quantized import Quantized
     from pytest_accelerate.zoo.generating_specimen import GeneratingSpecimen
     from pytest_accelerate.zoo.specimen import Specimen
 
@@ -32,6 +33,10 @@ class LoadedModel(Protocol):
     """How it got there: ``eager``, ``trace``, ``export``."""
     path_reason: str
     """Why a cheaper path was not taken, or what this one disagrees by; empty for the cheapest."""
+    quantized: Quantized | None
+    """How much of it is in int8 or int4; ``None`` at other precisions."""
+    executed: str
+    """How much of it runs in a half precision, where a device may choose otherwise."""
 
     def run(self, inputs: Mapping[str, Any]) -> dict[str, torch.Tensor]:
         """Run one forward pass, finished when this returns.
@@ -100,7 +105,8 @@ class Hardware(Protocol):
         """Bring the model onto the hardware; ``specimen`` stays usable as the reference.
 
         Raises:
-            UnsupportedOperation: the backend says that it cannot; names the operators.
+            UnsupportedOperation: the backend says that it cannot, and names the operators; or the
+                precision is not what it would run in.
             MemoryError: it does not fit.
         """
         ...

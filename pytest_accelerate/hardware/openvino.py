@@ -10,6 +10,9 @@ Trace comes first. Export is taken where the trace does not convert, or where wh
 does not agree with the model itself on the specimen's own inputs. Where both convert and neither
 agrees, the trace is kept and the stage ``agree`` shows how far off it is. Where neither converts,
 the operators that OpenVINO named are the reason.
+
+The path is chosen in fp32, whatever the precision: what a precision is off by says nothing of a
+conversion. The graph of that path is then compiled at the precision, or compressed first.
 """
 
 from __future__ import annotations
@@ -24,6 +27,7 @@ import torch
 
 from pytest_accelerate.agreement import Agreement, compare
 from pytest_accelerate.errors import MissingPackage, NotConstructible, UnknownPrecision
+from pytest_accelerate.hardware import openvino_precision
 from pytest_accelerate.hardware.base import Availability
 from pytest_accelerate.hardware.outputs import flatten
 from pytest_accelerate.tolerances import tolerance_of
@@ -42,8 +46,9 @@ except ImportError as error:
 from pytest_accelerate.hardware.openvino_conversion import Conversion, export, trace
 from pytest_accelerate.hardware.openvino_generation import OpenVINOGenerator
 from pytest_accelerate.hardware.openvino_policy import Reached, cheapest
+from pytest_accelerate.hardware.openvino_weights import compress
+from pytest_accelerate.hardware.quantized import QUANTIZED_PRECISIONS, Quantized
 
-_HINTS = {"fp32": "f32", "fp16": "f16", "bf16": "bf16"}
 Convert = Callable[[Specimen, Mapping[str, torch.Tensor]], Conversion]
 _PATHS: Mapping[str, Convert] = {"trace": trace, "export": export}
 
@@ -52,7 +57,7 @@ class OpenVINOHardware:
     """One OpenVINO device; ``openvino`` alone is its CPU plugin."""
 
     fixed_shapes = True
-    precisions: tuple[str, ...] = ("fp32", "fp16", "bf16")
+    precisions: tuple[str, ...] = ("fp32", "fp16", "bf16", "int8", "int4")
 
     def __init__(self, name: str) -> None:
         self.name = name
@@ -80,21 +85,36 @@ class OpenVINOHardware:
 
         Raises:
             UnknownPrecision: OpenVINO has none of this name.
-            UnsupportedOperation: neither path converts; names the operators.
+            UnsupportedOperation: neither path converts, and the operators are named; or the device
+                runs another precision in the place of this one, or nothing can be quantized.
         """
-        if precision not in _HINTS:
-            raise UnknownPrecision(precision, self.precisions, self.name)
+        self._check(precision)
         reference = _eager_outputs(specimen)
 
         def by(convert: Convert) -> tuple[OpenVINOModel, str]:
-            model = self._compile(convert(specimen, reference), precision)
-            return model, model.agreement(specimen.inputs, reference, precision).reason
+            model = self._compile(convert(specimen, reference), "fp32")
+            return model, model.agreement(specimen.inputs, reference).reason
 
         reached = cheapest({path: partial(by, convert) for path, convert in _PATHS.items()})
         reached.made.path_reason = reached.disagreement or _why(reached)
         if reached.passed_over is not None:
             reached.passed_over[0].close()
-        return reached.made
+        if precision == "fp32":
+            return reached.made
+        reached.made.close()
+        return self._at_precision(reached.made, precision)
+
+    def _check(self, precision: str) -> None:
+        """Refuse at once what the device has not."""
+        if precision not in self.precisions:
+            raise UnknownPrecision(precision, self.precisions, self.name)
+        openvino_precision.check(self.device, precision)
+
+    def _at_precision(self, reached: OpenVINOModel, precision: str) -> OpenVINOModel:
+        """The graph of the path that was taken in fp32, at another precision."""
+        model = self._compile(reached.conversion, precision)
+        model.path_reason = reached.path_reason
+        return model
 
     def load_generator(
         self, specimen: GeneratingSpecimen, precision: str, tokens: int
@@ -105,39 +125,53 @@ class OpenVINOHardware:
             UnknownPrecision: OpenVINO has none of this name.
             UnsupportedOperation: a module does not convert; names the operators.
         """
-        if precision not in _HINTS:
-            raise UnknownPrecision(precision, self.precisions, self.name)
+        self._check(precision)
         return OpenVINOGenerator(
             specimen,
             tokens,
-            lambda model: self._compiled(model, precision),
+            lambda model: self._compiled(_compressed(model, precision)[0], precision),
             tolerance_of(precision),
         )
 
     def _compile(self, conversion: Conversion, precision: str) -> OpenVINOModel:
-        return OpenVINOModel(self._compiled(conversion.model, precision), conversion)
+        graph, quantized = _compressed(conversion.model, precision)
+        if quantized is not None:
+            quantized.or_refused()
+        compiled = self._compiled(graph, precision)
+        executed = openvino_precision.executed(compiled, precision)
+        return OpenVINOModel(compiled, conversion, quantized, executed)
 
     def _compiled(self, model: Any, precision: str) -> Any:
         config: dict[str, Any] = {
-            "INFERENCE_PRECISION_HINT": _HINTS[precision],
+            "INFERENCE_PRECISION_HINT": openvino_precision.hint_of(precision),
             "PERFORMANCE_HINT": "LATENCY",
         }
         if self.device == "CPU":
             config["INFERENCE_NUM_THREADS"] = torch.get_num_threads()
             # Its default keeps the state of attention as 8-bit integers.
-            config["KV_CACHE_PRECISION"] = "f32" if precision == "fp32" else "f16"
+            halves = precision in ("fp16", "bf16")
+            config["KV_CACHE_PRECISION"] = "f16" if halves else "f32"
         return openvino.Core().compile_model(model, self.device, config)
 
 
 class OpenVINOModel:
     """A compiled model; every call takes an inference request of its own from a pool."""
 
-    def __init__(self, compiled: Any, conversion: Conversion) -> None:
+    def __init__(
+        self,
+        compiled: Any,
+        conversion: Conversion,
+        quantized: Quantized | None = None,
+        executed: str = "",
+    ) -> None:
+        self.quantized = quantized
+        self.executed = executed
+        """How much of it runs at the precision, where the device has a choice."""
+        self.conversion = conversion
         self.path = conversion.path
         self.path_reason = ""
         """Why the cheaper path was not taken, or what it disagrees by."""
         self._compiled = compiled
-        self._conversion = conversion
         self._idle: list[Any] = []
         self._lock = threading.Lock()
 
@@ -145,20 +179,20 @@ class OpenVINOModel:
         """Run one forward pass."""
         if self._compiled is None:
             raise RuntimeError("the model was closed")
-        feed = self._conversion.feed(inputs)
+        feed = self.conversion.feed(inputs)
         request = self._take()
         try:
             answer = request.infer(feed, share_inputs=True, share_outputs=False)
             arrays = [answer[port] for port in self._compiled.outputs]
         finally:
             self._put_back(request)
-        return self._conversion.name_outputs(arrays)
+        return self.conversion.name_outputs(arrays)
 
     def agreement(
-        self, inputs: Mapping[str, Any], reference: Mapping[str, torch.Tensor], precision: str
+        self, inputs: Mapping[str, Any], reference: Mapping[str, torch.Tensor]
     ) -> Agreement:
-        """How far a run on ``inputs`` is from the model's own outputs."""
-        return compare(self.run(inputs), reference, tolerance_of(precision))
+        """How far a run on ``inputs`` is from the model's own outputs, in fp32."""
+        return compare(self.run(inputs), reference, tolerance_of("fp32"))
 
     def _take(self) -> Any:
         with self._lock:
@@ -175,6 +209,10 @@ class OpenVINOModel:
         with self._lock:
             self._idle.clear()
             self._compiled = None
+
+
+def _compressed(model: Any, precision: str) -> tuple[Any, Quantized | None]:
+    return compress(model, precision) if precision in QUANTIZED_PRECISIONS else (model, None)
 
 
 def _eager_outputs(specimen: Specimen) -> dict[str, torch.Tensor]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from pytest_accelerate.errors import UnsupportedOperation
+
 QUANTIZED_PRECISIONS = ("int8", "int4")
 """Those at which a model must say what was quantized."""
 
@@ -20,3 +22,15 @@ class Quantized:
     """Elements in the precision asked for, of all elements that the model learns: 0 to 1."""
     how: str
     """By what, and what else is to be known: ``nncf int8_asym, weights alone``."""
+    why_none: str = ""
+    """Why no module is; empty where one is."""
+
+    def or_refused(self) -> Quantized:
+        """Itself.
+
+        Raises:
+            UnsupportedOperation: nothing was quantized: a model as it was is no pass of a precision.
+        """
+        if not self.modules:
+            raise UnsupportedOperation(f"nothing to quantize: {self.why_none}")
+        return self

@@ -9,7 +9,7 @@ from typing import Any
 
 import torch
 
-from pytest_accelerate.errors import UnknownPrecision, UnsupportedOperation
+from pytest_accelerate.errors import UnknownPrecision
 from pytest_accelerate.hardware.base import Availability
 from pytest_accelerate.hardware.outputs import flatten
 from pytest_accelerate.hardware.probing import torch_build
@@ -108,6 +108,7 @@ class TorchModel:
 
     path = "eager"
     path_reason = ""
+    executed = ""
 
     def __init__(
         self,
@@ -146,13 +147,7 @@ class TorchModel:
 def _quantized(model: torch.nn.Module) -> Quantized:
     from pytest_accelerate.hardware.torch_int8 import quantize
 
-    quantized = quantize(model)
-    if not quantized.modules:
-        raise UnsupportedOperation(
-            "nothing to quantize: torch multiplies integers in linear layers alone, and the model "
-            "has none that it calls"
-        )
-    return quantized
+    return quantize(model).or_refused()
 
 
 def _with_floats(model: torch.nn.Module, dtype: torch.dtype) -> torch.nn.Module:

@@ -108,6 +108,7 @@ def quantize(model: torch.nn.Module) -> Quantized:
         of_modules=len(made) + len(of_layers - quantized),
         share=sum(learnt[each] for each in quantized) / (sum(learnt.values()) or 1),
         how="torch int8 by row: weights once, activations in each call; linear layers alone",
+        why_none="" if made else "the model has no linear layers, which alone torch runs in int8",
     )
 
 

@@ -154,12 +154,13 @@ def _of_a_model(m: Measures) -> tuple[tuple[str, Pairs], ...]:
         (
             "Quantization",
             (
-                ("modules quantized", _count(m.quantized_modules)),
+                ("modules quantized", _quantized(m)),
                 (
                     "share of the weights",
                     f"{m.quantized_share:.1%}" if m.quantized_share is not None else "",
                 ),
                 ("by", m.quantization),
+                ("half precision", m.executed),
             ),
         ),
         (
@@ -184,6 +185,11 @@ def _of_a_model(m: Measures) -> tuple[tuple[str, Pairs], ...]:
 
 def _heard(m: Measures) -> str:
     return "" if m.weights_heard is None else f"{m.weights_heard} of {m.weight_tensors}"
+
+
+def _quantized(m: Measures) -> str:
+    whole = f" of {m.quantizable_modules:,}" if m.quantizable_modules is not None else ""
+    return _count(m.quantized_modules) + (whole if m.quantized_modules is not None else "")
 
 
 def _count(value: int | None) -> str:
