@@ -29,7 +29,7 @@ class Quantized:
         """Itself.
 
         Raises:
-            UnsupportedOperation: nothing was quantized: a model as it was is no pass of a precision.
+            UnsupportedOperation: nothing was quantized; as it was, it would pass for nothing.
         """
         if not self.modules:
             raise UnsupportedOperation(f"nothing to quantize: {self.why_none}")
