@@ -137,6 +137,7 @@ def _provider_cells(session: AccelerateSession, selected: Sequence[str]) -> list
 
 def _cells(metafunc: pytest.Metafunc) -> list[ModelCell]:
     from pytest_accelerate.cells import ModelCell
+    from pytest_accelerate.hardware import offers
 
     session = session_of(metafunc.config)
     hardware = _hardware(metafunc, session)
@@ -145,6 +146,7 @@ def _cells(metafunc: pytest.Metafunc) -> list[ModelCell]:
         for name in _types(metafunc, session)
         for place in hardware
         for precision in session.options.precisions
+        if offers(place, precision, session.plan.hardware_plugins)
     ]
     if "cell" in metafunc.fixturenames:
         session.planned.update(cells)

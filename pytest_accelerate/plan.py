@@ -16,6 +16,7 @@ import pytest
 
 from pytest_accelerate import errors
 from pytest_accelerate.options import Options
+from pytest_accelerate.vocabulary import PRECISIONS
 
 
 @dataclass(frozen=True)
@@ -65,6 +66,7 @@ def make_plan(config: pytest.Config, options: Options, hardware: Sequence[str]) 
     Raises:
         UnknownHardware: a name that nothing provides.
         HardwareUnavailable: asked for by name and absent, unless that is to be skipped.
+        UnknownPrecision: none of the hardware has it; where some has, only that is collected.
         BrokenInstallation: an installed package breaks the ones that models run on.
     """
     from pytest_accelerate import hardware as registry
@@ -83,6 +85,7 @@ def make_plan(config: pytest.Config, options: Options, hardware: Sequence[str]) 
     chosen = list(named)
     if "auto" in hardware:
         chosen += [name for name, state in found.items() if state.available and name not in named]
+    _check_precisions(options.precisions, chosen, plugins)
     return Plan(
         hardware=tuple(chosen),
         missing={name: f"{absent.reason}. {absent.remedy}" for name, absent in missing.items()},
@@ -90,6 +93,17 @@ def make_plan(config: pytest.Config, options: Options, hardware: Sequence[str]) 
         hardware_plugins=plugins,
         recipe_modules=outside_recipes(config),
     )
+
+
+def _check_precisions(
+    precisions: Sequence[str], hardware: Sequence[str], plugins: tuple[tuple[str, str], ...]
+) -> None:
+    from pytest_accelerate import hardware as registry
+
+    for precision in precisions:
+        if hardware and not any(registry.offers(name, precision, plugins) for name in hardware):
+            known = (p for p in PRECISIONS if any(registry.offers(h, p, plugins) for h in hardware))
+            raise errors.UnknownPrecision(precision, known, ", ".join(hardware))
 
 
 class CudaPool:

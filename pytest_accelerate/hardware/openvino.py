@@ -30,6 +30,7 @@ from pytest_accelerate.errors import MissingPackage, NotConstructible, UnknownPr
 from pytest_accelerate.hardware import openvino_precision
 from pytest_accelerate.hardware.base import Availability
 from pytest_accelerate.hardware.outputs import flatten
+from pytest_accelerate.hardware.registry import PRECISIONS_OF
 from pytest_accelerate.tolerances import tolerance_of
 from pytest_accelerate.zoo.generating_specimen import GeneratingSpecimen
 from pytest_accelerate.zoo.specimen import Specimen
@@ -57,7 +58,7 @@ class OpenVINOHardware:
     """One OpenVINO device; ``openvino`` alone is its CPU plugin."""
 
     fixed_shapes = True
-    precisions: tuple[str, ...] = ("fp32", "fp16", "bf16", "int8", "int4")
+    precisions: tuple[str, ...] = PRECISIONS_OF["openvino"]
 
     def __init__(self, name: str) -> None:
         self.name = name

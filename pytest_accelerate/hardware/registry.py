@@ -19,6 +19,15 @@ KINDS: Mapping[str, str] = {
     "xpu": _TORCH,
     "openvino": _OPENVINO,
 }
+_OF_TORCH = ("fp32", "fp16", "bf16")
+PRECISIONS_OF: Mapping[str, tuple[str, ...]] = {
+    # torch multiplies integers on these two.
+    "cpu": (*_OF_TORCH, "int8"),
+    "cuda": (*_OF_TORCH, "int8"),
+    "mps": _OF_TORCH,
+    "xpu": _OF_TORCH,
+    "openvino": ("fp32", "fp16", "bf16", "int8", "int4"),
+}
 _DEVICES = {"cuda": r"\d+", "xpu": r"\d+", "openvino": r"(CPU|GPU|NPU)(\.\d+)?"}
 """What may follow the colon: ``cuda:1``, ``openvino:GPU.0``."""
 
@@ -55,6 +64,13 @@ def import_path(name: str, plugins: Plugins = ()) -> str:
     if kind not in KINDS or (colon and not re.fullmatch(allowed, device)):
         raise UnknownHardware(name, known(plugins))
     return KINDS[kind]
+
+
+def offers(name: str, precision: str, plugins: Plugins = ()) -> bool:
+    """Whether a hardware has a precision; one from outside tells only when it loads a model."""
+    if name in dict(plugins):
+        return True
+    return precision in PRECISIONS_OF[name.partition(":")[0]]
 
 
 def _class(path: str) -> type[Hardware]:

@@ -14,6 +14,7 @@ from pytest_accelerate.hardware.base import Availability
 from pytest_accelerate.hardware.outputs import flatten
 from pytest_accelerate.hardware.probing import torch_build
 from pytest_accelerate.hardware.quantized import Quantized
+from pytest_accelerate.hardware.registry import PRECISIONS_OF
 from pytest_accelerate.hardware.torch_device import free, moved, refusals_named
 from pytest_accelerate.hardware.torch_generation import TorchGenerator
 from pytest_accelerate.zoo.generating_specimen import GeneratingSpecimen
@@ -28,8 +29,6 @@ DTYPES = {
     # Not a column of the matrix: the reference of the cell cpu-fp32.
     "fp64": torch.float64,
 }
-_WITH_INTEGERS = ("cpu", "cuda")
-"""The devices on which torch multiplies integers."""
 
 
 class TorchHardware:
@@ -40,8 +39,7 @@ class TorchHardware:
     def __init__(self, name: str) -> None:
         self.name = name
         self.device = torch.device(name)
-        quantized = ("int8",) if self.device.type in _WITH_INTEGERS else ()
-        self.precisions: tuple[str, ...] = ("fp32", "fp16", "bf16", *quantized)
+        self.precisions: tuple[str, ...] = PRECISIONS_OF.get(self.device.type, PRECISIONS_OF["xpu"])
 
     def availability(self) -> Availability:
         """Look for the device; touches its driver."""

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from pytest_accelerate.cells import CellSettings, Measures, ModelCell, Verdict
-from pytest_accelerate.errors import AccelerateError, UnsupportedOperation
+from pytest_accelerate.errors import AccelerateError, UnknownPrecision, UnsupportedOperation
 
 if TYPE_CHECKING:
     import torch
@@ -80,7 +80,7 @@ StageFunction: TypeAlias = Callable[[Context], Outcome | None]
 
 def verdict_of(error: BaseException) -> Verdict:
     """The verdict that an exception raised by a stage stands for."""
-    if isinstance(error, UnsupportedOperation):
+    if isinstance(error, UnsupportedOperation | UnknownPrecision):
         return Verdict.UNSUPPORTED
     if isinstance(error, MemoryError) or _is_failed_allocation(error):
         return Verdict.OOM
