@@ -7,9 +7,11 @@ answers from what the first has left there. Here every call is a whole video in 
 from __future__ import annotations
 
 import sys
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
+from torch.overrides import TorchFunctionMode
 
 from pytest_accelerate.zoo.around import Around
 
@@ -59,9 +61,7 @@ class Tracking(Around):
                 found[f"{kind}.{number}.{index}.mask"] = frame.pred_masks[number]
                 for name in ("object_pointer", "maskmem_features"):
                     kept = session.get_output(number, index, name, is_conditioning_frame=index == 0)
-                    if kept.dtype is frame.pred_masks.dtype:
-                        # SAM 3 keeps its memories in bfloat16, whose rounding is 40 tolerances.
-                        found[f"{kind}.{number}.{index}.{name}"] = kept
+                    found[f"{kind}.{number}.{index}.{name}"] = kept
         # One score alone may be anything near zero, of which no share can be told.
         return {**found, f"{kind}.scores": torch.stack(scores)}
 
@@ -117,9 +117,30 @@ class Forgetting(Around):
         )
 
 
+class _Unrounded(TorchFunctionMode):
+    """Leaves the memories of SAM 2 and SAM 3 at the model's precision.
+
+    They are kept in bfloat16 to save space. That rounding is 40 tolerances of fp32, and where the
+    last bit of a number decides it, two machines see the next frame differently by 7e-4.
+    """
+
+    def __torch_function__(
+        self,
+        func: Any,
+        types: Sequence[type],
+        args: tuple[Any, ...] = (),
+        kwargs: Mapping[str, Any] | None = None,
+    ) -> Any:
+        """The tensor itself where it would become bfloat16, and any other call as it is."""
+        if func is torch.Tensor.to and torch.bfloat16 in args[1:]:
+            return args[0]
+        return func(*args, **(kwargs or {}))
+
+
 def _call(model: Any, session: Any, index: int) -> Any:
     """The forward pass of a frame, outside of the inference mode in which no gradient flows."""
-    return type(model).forward.__wrapped__(model, session, frame_idx=index)
+    with _Unrounded():
+        return type(model).forward.__wrapped__(model, session, frame_idx=index)
 
 
 def new_session(model: torch.nn.Module, video: torch.Tensor) -> Any:

@@ -21,6 +21,15 @@ def _complex(x: torch.Tensor) -> torch.Tensor:
     return torch.view_as_complex(x[..., :2].contiguous())
 
 
+PLACES = torch.randn(2, 4, 4, 16, generator=torch.Generator().manual_seed(0))
+"""Two rows, four heads, four places."""
+
+
+def _attention(x: torch.Tensor) -> torch.Tensor:
+    scores = torch.nn.functional.normalize(x, dim=-1) @ x.flip(2).transpose(-2, -1)
+    return (scores.softmax(-1) @ x.flip(1)).transpose(1, 2)
+
+
 CASES: dict[str, tuple[torch.Tensor, Function]] = {
     "floor division": (WHOLE, lambda x: x // 2),
     "floor division after an addition": (WHOLE, lambda x: (x.sum(-1) - 1) // 2 + 1),
@@ -52,6 +61,7 @@ CASES: dict[str, tuple[torch.Tensor, Function]] = {
         REAL,
         lambda x: torch.nn.utils.rnn.pad_sequence([x[0], x[1, :2]], padding_side="left"),
     ),
+    "attention of as many heads as places": (PLACES, _attention),
     "windows": (REAL, lambda x: x.unfold(-1, 2, 1) + x.unfold(1, 2, 1).transpose(1, 2)),
 }
 
