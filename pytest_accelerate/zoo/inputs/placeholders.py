@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import inspect
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
 
 from pytest_accelerate.zoo.inputs.base import BATCH, Feeding
 from pytest_accelerate.zoo.inputs.text import PLACEHOLDERS
+from pytest_accelerate.zoo.rows import Rows
 
 _METHODS = {
     "image": ("get_image_features", "pixel_values"),
@@ -32,8 +34,17 @@ def count(feeding: Feeding) -> None:
         taken = inspect.signature(make).parameters
         inputs = {name: value for name, value in feeding.inputs.items() if name in taken}
         with torch.no_grad():
-            rows = _rows(make(**inputs))
-        feeding.placeholders[modality] = _split(rows)
+            feeding.placeholders[modality] = _each(make, inputs) or _split(_rows(make(**inputs)))
+
+
+def _each(make: Callable[..., Any], inputs: Mapping[str, Any]) -> list[int]:
+    """How many features each row makes alone; empty where they do not add up to what all make."""
+    try:
+        layout = Rows.of(inputs)
+        counts = [sum(_rows(make(**row))) for row in layout.split(inputs)]
+    except Exception:
+        return []  # its inputs do not tell their rows, or it does not take one alone
+    return counts if len(counts) == BATCH and sum(counts) == sum(_rows(make(**inputs))) else []
 
 
 def _rows(features: Any) -> list[int]:

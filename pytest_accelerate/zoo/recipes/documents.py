@@ -21,11 +21,11 @@ _SAM_TOWER = Recipe(
     }
 )
 _WHOLE_PAGES = {"pixel_values": feeds.normal("image", 2, 3, 128, 128)}
-# The first page is seen whole and in two tiles, the second whole alone.
+# Each page is seen whole and in two tiles.
 _TILED_PAGES = {
     **_WHOLE_PAGES,
-    "pixel_values_local": feeds.normal("image", 2, 3, 64, 64),
-    "num_local_patches": feeds.sequence(2, 0),
+    "pixel_values_local": feeds.normal("image", 4, 3, 64, 64),
+    "num_local_patches": feeds.sequence(2, 2),
 }
 
 _POOLED_FOURS = [[0, 1, 4, 5], [2, 3, 6, 7], [8, 9, 12, 13], [10, 11, 14, 15]]
@@ -39,7 +39,7 @@ _MERGED_PATCHES = {
     "pixel_values": feeds.normal("image", 10, 40, 40, 3),
     "image_grid_thw": feeds.constant([[1, 2, 2], [1, 2, 3]]),
 }
-_FOLDED_PATCHES = {"pixel_values": feeds.normal("image", 7, 2, 2, 2, 3)}
+_FOLDED_PATCHES = {"pixel_values": feeds.normal("image", 8, 2, 2, 2, 3)}
 
 
 def _padded_before(feeding: Feeding) -> torch.Tensor:
@@ -88,7 +88,7 @@ RECIPES: dict[str, Recipe] = {
     ),
     "unlimited_ocr_vision": Recipe(inputs=_WHOLE_PAGES),
     "unlimited_ocr": Recipe(
-        inputs={**_TILED_PAGES, "patches_grid": feeds.sequence([2, 1], [0, 0])}
+        inputs={**_TILED_PAGES, "patches_grid": feeds.sequence([2, 1], [1, 2])}
     ),
     "emu3_vqgan": Recipe(
         config={
