@@ -195,6 +195,20 @@ def _softmax(
     return torch.nn.functional.softmax(turned, dim=-2, dtype=dtype).transpose(-1, -2)
 
 
+def _sort(value: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
+    """Of equals, torch's CPU keeps the order though it need not; OpenVINO turns it by one."""
+    if stable:
+        return NotImplemented
+    return torch.sort(value, stable=True, dim=dim, descending=descending)
+
+
+def _argsort(value: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
+    """As ``sort``."""
+    if stable:
+        return NotImplemented
+    return torch.argsort(value, stable=True, dim=dim, descending=descending)
+
+
 SUBSTITUTES: Mapping[str, Callable[..., Any]] = {
     "floor_divide": _floor_divide,
     "__floordiv__": _floor_divide,
@@ -208,6 +222,8 @@ SUBSTITUTES: Mapping[str, Callable[..., Any]] = {
     "index_put": _index_put,
     "pad_sequence": _pad_sequence,
     "softmax": _softmax,
+    "sort": _sort,
+    "argsort": _argsort,
 }
 """Name of a torch function: what stands for it; that answers ``NotImplemented`` where it does not
 apply, and its docstring says why it is needed."""

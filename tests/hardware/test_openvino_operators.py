@@ -62,6 +62,10 @@ CASES: dict[str, tuple[torch.Tensor, Function]] = {
         lambda x: torch.nn.utils.rnn.pad_sequence([x[0], x[1, :2]], padding_side="left"),
     ),
     "attention of as many heads as places": (PLACES, _attention),
+    "the order of equals": (
+        WHOLE,
+        lambda x: torch.cat([(x > 0).int().argsort(dim=-1), (x > 3).int().sort(-1)[1]], -1),
+    ),
     "windows": (REAL, lambda x: x.unfold(-1, 2, 1) + x.unfold(1, 2, 1).transpose(1, 2)),
 }
 
