@@ -11,7 +11,6 @@ import torch
 from pytest_accelerate.zoo.inputs.base import BATCH, PADDING
 from pytest_accelerate.zoo.recipe import Feed
 
-
 NOTHING = Feed(lambda feeding: None)
 """What a prompt leaves out of the inputs of a forward pass."""
 

@@ -154,12 +154,63 @@ def test_a_module_that_changes_what_it_is_given_is_told() -> None:
         create("openvino").load_generator(specimen, "fp32", TOKENS)
 
 
-def test_what_the_zoo_cannot_prompt_is_not_told_as_a_failure() -> None:
-    """The stage is not-run and says what is wanting; the cell stands on the others."""
-    result = result_of("pop2piano")
+def test_what_the_library_cannot_generate_is_not_told_as_a_failure() -> None:
+    """The stage is not-run and says why; the cell stands on the others."""
+    result = result_of("evolla")
     assert generated(result).verdict is Verdict.NOT_RUN
-    assert "composer_to_feature_token" in generated(result).reason
+    assert "masks its queries by the mask of the whole text" in generated(result).reason
     assert result.verdict is Verdict.PASS
+
+
+@pytest.mark.parametrize(
+    ("model_type", "how"),
+    [
+        ("bark", "BarkModel, KV cache, eager"),
+        ("kyutai_speech_to_text", "KyutaiSpeechToTextForConditionalGeneration, KV cache, eager"),
+        ("pocket_tts", "PocketTTSForConditionalGeneration, KV cache, eager"),
+        ("xlstm", "xLSTMForCausalLM, KV cache, eager"),
+        ("parakeet_tdt", "ParakeetForTDT, KV cache, eager, against float64"),
+        ("fsmt", "FSMTForConditionalGeneration, KV cache, eager, against float64"),
+    ],
+)
+def test_what_generates_in_its_own_way_has_its_prompt(model_type: str, how: str) -> None:
+    """Parts after one another, sound in steps, latents, states and transducers agree."""
+    result = result_of(model_type)
+    assert (generated(result).verdict, generated(result).reason) == (Verdict.PASS, "")
+    assert result.measures.generation == how
+
+
+def test_a_generation_that_does_not_hear_its_prompt_is_insensitive(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Sound that is dropped before it is heard agrees with itself, and passes nothing."""
+    from transformers import WhisperForConditionalGeneration as Whisper
+
+    generate = Whisper.generate
+
+    def hard_of_hearing(self: Any, input_features: torch.Tensor, **kwargs: Any) -> Any:
+        return generate(self, torch.zeros_like(input_features), **kwargs)
+
+    monkeypatch.setattr(Whisper, "generate", hard_of_hearing)
+    result = result_of("whisper")
+    assert generated(result).verdict is Verdict.INSENSITIVE
+    assert generated(result).reason == "does not hear its audio"
+    assert result.verdict is Verdict.PARTIAL
+
+
+def test_a_transducer_writes_what_its_whole_lattice_says() -> None:
+    """The logits of each step are those of the frame and of the tokens before, without a state."""
+    specimen = generator(zoo.construct("parakeet_rnnt"))
+    assert specimen is not None
+    made = create("cpu").load_generator(specimen, "fp32", TOKENS).generate(specimen.prompt, TOKENS)
+    written, advanced = made.outputs["sequences"], made.outputs["durations"]
+    frames = advanced.cumsum(-1)
+    assert bool((frames[:, -1] > 1).all())
+    with torch.no_grad():
+        lattice = specimen.model(**specimen.prompt, decoder_input_ids=written[:, :-1]).logits
+    for number, step in enumerate(made.steps):
+        expected = lattice[torch.arange(2), frames[:, number], number]
+        assert torch.allclose(step.logits, expected, rtol=0.0, atol=1e-4)
 
 
 def test_the_prompt_ends_with_text_in_every_row() -> None:
@@ -199,6 +250,23 @@ def test_the_other_row_of_a_tie_is_still_compared() -> None:
     tied = [[0.99999, 1.0, 0.0], [0.0, 1.0, 0.5]]
     other = generation([[1, 0], [1, 2]], tied, [[1.0, 0.1, 0.0], [0.0, 0.2, 1.0]])
     assert compare_generations(other, REFERENCE, 1e-4).reason.startswith("token 2: ")
+
+
+@pytest.mark.parametrize(
+    ("fed", "cached"),
+    [
+        ((12, 1, 1, 1), True),
+        ((13, 3, 3, 3), True),
+        ((12, 2, 1, 1, 1, 2, 1, 1), True),
+        ((12, 13, 14, 15), False),
+        ((1, 2, 3, 4), False),
+        ((12,), False),
+    ],
+)
+def test_a_cache_is_known_by_what_the_steps_are_given(fed: tuple[int, ...], cached: bool) -> None:
+    """With one the steps are given no more as the text grows, whatever is generated within one."""
+    logits = torch.zeros(2, 3)
+    assert Generation({}, tuple(Step(logits, count, 0.0) for count in fed)).cached is cached
 
 
 def test_what_is_no_tie_is_a_mismatch() -> None:

@@ -62,6 +62,11 @@ def test_outside_recipe_wins(module: Path) -> None:
             "RECIPES = {'bert': Recipe(inputs={'input_ids': 1})}",
             r"Recipe.inputs\['input_ids'\] must be a Feed",
         ),
+        (
+            "from pytest_accelerate.zoo import Recipe\n"
+            "RECIPES = {'bert': Recipe(prompt={'input_ids': 1})}",
+            r"Recipe.prompt\['input_ids'\] must be a Feed",
+        ),
     ],
 )
 def test_malformed_module_says_what_is_wrong(module: Path, source: str, said: str) -> None:
