@@ -154,6 +154,37 @@ def _index_put(value: Tensor, indices: Any, values: Tensor, accumulate: bool = F
     return value.clone().index_put_(indices, values, accumulate)
 
 
+def _set_item(value: Tensor, index: Any, given: Any) -> Any:
+    """OpenVINO wants as many values as a mask selects, of a rank that it knows.
+
+    It does not repeat one row for all of them, forgets the axes behind the mask, and takes no
+    number for what a list of places selects.
+    """
+    if isinstance(index, tuple) and _are_whole_axes(index[:-1]) and len(index) == value.dim():
+        places = torch.as_tensor(index[-1]) if isinstance(index[-1], list | Tensor) else value
+        if places.dim() == 1 and places.dtype is torch.int64 and isinstance(given, float | int):
+            chosen = (torch.arange(value.shape[-1])[:, None] == places).any(-1)
+            value.masked_fill_(chosen, given)
+            return None
+    if not (isinstance(index, Tensor) and index.dtype is torch.bool and index.dim()):
+        return NotImplemented
+    behind = value.dim() - index.dim()
+    mask = index.reshape(*index.shape, *[1] * behind)
+    if isinstance(given, Tensor) and given.dim() == behind + 1 and given.shape[0] == 1:
+        given = given[0]
+    if not isinstance(given, Tensor) or not given.dim():
+        value.masked_fill_(mask, given)
+    elif given.dim() <= behind:
+        value.copy_(torch.where(mask, given.to(value.dtype), value))
+    else:
+        value.masked_scatter_(mask.expand(value.shape), given.to(value.dtype))
+    return None
+
+
+def _are_whole_axes(index: tuple[Any, ...]) -> bool:
+    return all(isinstance(axis, slice) and axis == slice(None) for axis in index)
+
+
 def _pad_sequence(
     sequences: Any,
     batch_first: bool = False,
@@ -220,6 +251,7 @@ SUBSTITUTES: Mapping[str, Callable[..., Any]] = {
     "conj": _conj,
     "linalg_solve_triangular": _solve_triangular,
     "index_put": _index_put,
+    "__setitem__": _set_item,
     "pad_sequence": _pad_sequence,
     "softmax": _softmax,
     "sort": _sort,
