@@ -148,17 +148,21 @@ class _Forward:
 def _called(model: Any, prompt: Mapping[str, Any], tokens: int) -> list[Call]:
     """The calls that ``generate`` makes, in their order."""
     calls: list[Call] = []
+    # What a module changed and did not hand on, by id; kept, so that nothing else gets the id.
+    changed: dict[int, tuple[Any, str]] = {}
 
     def before(call: Call) -> None:
+        for value in call.inputs.values():
+            if id(value) in changed:
+                raise ChangedInPlace(f"{changed[id(value)][1]}, which no graph does")
         calls.append(Call(call.module, copy.deepcopy(call.inputs)))
 
     def after(call: Call) -> None:
         calls[-1].output = copy.deepcopy(call.output)
         if name := _changed(calls[-1], call.inputs):
-            raise ChangedInPlace(
-                f"{type(call.module).__name__} changes its {name} and does not return it, "
-                "which no graph does"
-            )
+            kind = type(call.module).__name__
+            told = f"{kind} changes its {name}, does not return it, and a later call reads it"
+            changed[id(call.inputs[name])] = (call.inputs[name], told)
 
     with _whole_caches(), watching(model.modules(), before=before, after=after):
         greedily(model, prompt, tokens)

@@ -170,7 +170,7 @@ def _set_item(value: Tensor, index: Any, given: Any) -> Any:
         return NotImplemented
     behind = value.dim() - index.dim()
     mask = index.reshape(*index.shape, *[1] * behind)
-    if isinstance(given, Tensor) and given.dim() == behind + 1 and given.shape[0] == 1:
+    while isinstance(given, Tensor) and given.dim() > behind and given.shape[0] == 1:
         given = given[0]
     if not isinstance(given, Tensor) or not given.dim():
         value.masked_fill_(mask, given)
