@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 
 from pytest_accelerate.matrix.layout import Layout
 from pytest_accelerate.matrix.merge import Column, Matrix
@@ -29,6 +30,9 @@ def common(
     for column in columns:
         if column.name != "cpu-fp32" and "cpu-fp32" in names:
             yield f"{column.name} fails, cpu passes", f"{column.name}:failing and cpu-fp32:pass"
+    for old, new in pairwise(columns):
+        if new.edition and (old.hardware, old.precision) == (new.hardware, new.precision):
+            yield f"{new.name} fails, {old.name} passes", f"{new.name}:failing and {old.name}:pass"
     for mode in matrix.modes:
         yield f"{mode} fails", f"{mode}:failing"
     if layout.is_grouped:

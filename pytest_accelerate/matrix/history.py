@@ -140,10 +140,19 @@ def read_results(matrix_dir: Path) -> History:
         UsageError: it has none.
         MalformedFile: a results file is not what it must be, or of an unknown schema.
     """
+    check_results(matrix_dir)
+    return read_history(matrix_dir / "results")
+
+
+def check_results(matrix_dir: Path) -> None:
+    """Find out whether a matrix folder has results.
+
+    Raises:
+        UsageError: it has none.
+    """
     results = matrix_dir / "results"
     if not run_files(results):
         raise UsageError(
             f"no results in {results}: run pytest with --hardware first, or name the folder "
             "with --matrix-dir"
         )
-    return read_history(results)

@@ -109,6 +109,7 @@ def render(
     past: Sequence[Past] = (),
     taxonomy: Taxonomy | None = None,
     runs: Sequence[Listed] = (),
+    by: str = "",
 ) -> str:
     """Draw the matrix as an HTML page.
 
@@ -119,6 +120,7 @@ def render(
         past: the newest runs, for the history of each cell and to compare any two.
         taxonomy: the tasks and families of model types; without one they are not grouped.
         runs: all runs, which are listed with links to their files beside the page.
+        by: the package whose releases are columns, if any.
 
     Raises:
         UnwritableMatrix: the page would be larger than :data:`LARGEST`.
@@ -140,8 +142,9 @@ def render(
         newest=matrix.newest,
         when=matrix.newest.when if matrix.newest else "",
         runs=[_line(each, past) for each in runs],
+        by=one_line(by, 60),
         title=_title(matrix),
-        versions=_versions(matrix),
+        versions=[pair for pair in _versions(matrix) if pair[0] != by],
         environments=[details.environment(run) for run in matrix.runs],
         cards=[*(_card(matrix, column) for column in matrix.columns), *api_page.cards(matrix)],
         with_models=bool(matrix.models) or not matrix.apis,
