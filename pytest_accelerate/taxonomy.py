@@ -80,8 +80,41 @@ _TASKS: tuple[tuple[str, str], ...] = (
 Hub call it. The first that has a type is what the type is mainly for: bert, which is in eight of
 them, fills masks; whisper, which is among the causal language models too, recognises speech."""
 
+_DECLARED: Mapping[str, str] = {
+    family: task
+    for task, families in {
+        "automatic-speech-recognition": "mctct speech_to_text_2 whisper-large",
+        "audio-tokenization": "encodec mimi xcodec",
+        "document-question-answering": "layoutxlm",
+        "feature-extraction": "bridgetower dpr embedding_gemma2 retribert",
+        "fill-mask": "ernie_m mega nezha qdqbert",
+        "image-classification": "efficientformer nat van vit_hybrid",
+        "image-feature-extraction": "pixtral radio",
+        "image-segmentation": "seggpt",
+        "image-text-to-text": "blip-captioning nougat vision-t5",
+        "mask-generation": "sam3 sam3_lite_text sam3_tracker_video",
+        "object-detection": "deta",
+        "question-answering": "realm",
+        "reinforcement-learning": "decision_transformer trajectory_transformer",
+        "text-generation": "code_llama muse_glimmer_assistant open-llama transfo-xl",
+        "text-recognition": "mgp_str",
+        "text-to-audio": "clvp jukebox univnet",
+        "text-to-image": "glm_image stable-diffusion",
+        "text2text-generation": "gptsan-japanese rag xlm-prophetnet",
+        "time-series-forecasting": "autoformer informer time_series_transformer",
+        "video-classification": "pe_audio_video pe_video tvlt tvp x_clip",
+        "visual-document-retrieval": "colqwen2",
+        "visual-question-answering": "visual_bert",
+        "zero-shot-audio-classification": "clap pe_audio",
+        "zero-shot-image-classification": "flava groupvit vision_text_dual_encoder",
+    }.items()
+    for family in families.split()
+}
+"""The main task of families that no mapping has: those without a head of their own in an auto class,
+those that transformers removed, and compositions."""
+
 OTHER = "other"
-"""The task of types that no mapping tells."""
+"""The task of types that neither a mapping nor we tell."""
 
 
 @dataclass(frozen=True)
@@ -113,7 +146,8 @@ class Taxonomy:
     def task(self, name: str) -> str:
         """The task under which a type stands: the main one of its family, so that parts stand
         beside the model that they are parts of."""
-        return self._of_families.get(self.family(name), OTHER)
+        family = self.family(name)
+        return self._of_families.get(family) or _DECLARED.get(family, OTHER)
 
     @property
     def _of_families(self) -> Mapping[str, str]:
