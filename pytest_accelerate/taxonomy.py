@@ -110,11 +110,27 @@ _DECLARED: Mapping[str, str] = {
     }.items()
     for family in families.split()
 }
-"""The main task of families that no mapping has: those without a head of their own in an auto class,
-those that transformers removed, and compositions."""
+"""The main task of families that no mapping has: those without a head in an auto class, those that
+transformers removed, and compositions."""
 
 OTHER = "other"
 """The task of types that neither a mapping nor we tell."""
+
+
+_AREAS: tuple[tuple[str, str], ...] = (
+    ("multimodal", "any-to-any document image-text text-to-image visual"),
+    ("vision", "depth image keypoint mask object text-recognition video zero-shot-image"
+               " zero-shot-object"),
+    ("audio", "audio automatic-speech text-to-audio zero-shot-audio"),
+    ("text", "feature fill-mask multiple-choice next-sentence question table text token"),
+)  # fmt: skip
+"""Areas, and how the tasks of each begin; the first that fits has a task."""
+
+
+def area(task: str) -> str:
+    """What a task is about: ``multimodal``, ``vision``, ``audio``, ``text`` or ``other``."""
+    found = (name for name, starts in _AREAS if task.startswith(tuple(starts.split())))
+    return next(found, OTHER)
 
 
 @dataclass(frozen=True)
@@ -189,7 +205,9 @@ def known_to(runs: Iterable[Run]) -> Taxonomy:
 
 def taxonomy_in(folder: Path) -> Taxonomy:
     """Read the files of a ``transformers/models/auto`` folder; what is missing tells nothing."""
-    mapped = {name: list(pairs) for name, pairs in _assigned(folder / _MAPPINGS)}
+    mapped: dict[str, list[tuple[str, str]]] = {}
+    for name, pairs in _assigned(folder / _MAPPINGS):
+        mapped.setdefault(name, []).extend(pairs)
     tasks: dict[str, list[str]] = {}
     for mapping, task in _TASKS:
         # One of them is called without the middle word.

@@ -1,8 +1,9 @@
 """Badges: an SVG of our own drawing, and the JSON of shields.io's endpoint.
 
-There is one for each column of the models and one for all of them, one for each provider and one
-for all of them. They say how many of the cells *that count* pass: cells that are covered by
-another, skipped or were not run say nothing of a backend and are left out of both numbers.
+There is one for all models and one for each column, hardware, precision and area of them, one for
+each provider and one for all of them; one of a family, such as bert, where it is asked for: there
+are hundreds. They say how many of the cells *that count* pass: cells that are covered by another,
+skipped or were not run say nothing of a backend and are left out of both numbers.
 
 Mocks and live APIs are never added up: a provider's badge has a number for each, with its word, and
 is green only where live calls passed.
@@ -12,14 +13,17 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from xml.sax.saxutils import escape, quoteattr
 
+from pytest_accelerate.cells import ModelCell
+from pytest_accelerate.errors import UsageError, nearest
 from pytest_accelerate.matrix.files import write_whole
-from pytest_accelerate.matrix.merge import Matrix, Tally
+from pytest_accelerate.matrix.merge import Matrix, Tally, tally
 from pytest_accelerate.matrix.text import one_line
+from pytest_accelerate.taxonomy import Taxonomy, area
 
 _COLORS = ((100.0, "brightgreen"), (95.0, "green"), (85.0, "yellowgreen"), (70.0, "yellow"))
 _HEX = {
@@ -94,26 +98,73 @@ class Badge:
         )
 
 
-def write(matrix: Matrix, folder: Path) -> tuple[Path, ...]:
+def write(
+    matrix: Matrix,
+    folder: Path,
+    taxonomy: Taxonomy | None = None,
+    families: Collection[str] = (),
+) -> tuple[Path, ...]:
     """Write a ``.svg`` and a ``.json`` of each badge.
 
-    ``all`` is that of the models, ``apis`` that of the providers; a half without results has none.
+    Args:
+        matrix: what they are about.
+        folder: where they come.
+        taxonomy: the tasks and families of model types; without one there is no badge of an area.
+        families: those that get a badge of their own.
 
     Returns:
         The paths written.
 
     Raises:
+        UsageError: the matrix has no such family.
         UnwritableMatrix: the file system refuses.
     """
     written = []
-    for name, badge in {**_of_models(matrix), **_of_providers(matrix)}.items():
+    for name, badge in named(matrix, taxonomy, families).items():
         for suffix, text in (("svg", badge.svg()), ("json", badge.json())):
             written.append(folder / f"{name}.{suffix}")
             write_whole(written[-1], text)
     return tuple(written)
 
 
-def _of_models(matrix: Matrix) -> dict[str, Badge]:
+def named(
+    matrix: Matrix, taxonomy: Taxonomy | None = None, families: Collection[str] = ()
+) -> dict[str, Badge]:
+    """All badges by the names of their files, as :func:`write` writes them.
+
+    ``all`` is that of the models, ``apis`` that of the providers; a half without results has none.
+
+    Raises:
+        UsageError: the matrix has no such family.
+    """
+    kinds = taxonomy or Taxonomy()
+    return {
+        **_of_models(matrix, kinds),
+        **_of_families(matrix, kinds, families),
+        **_of_providers(matrix),
+    }
+
+
+def drawn_families(folder: Path, matrix: Matrix, taxonomy: Taxonomy) -> list[str]:
+    """The families that have a badge in a folder already: it is to stay true."""
+    families = {taxonomy.family(name) for name in matrix.model_types}
+    return sorted(name for name in families if (folder / f"{_family_file(name)}.json").exists())
+
+
+def markdown(badges: Mapping[str, Badge], base: str) -> list[str]:
+    """Lines for a README.
+
+    Args:
+        badges: by the names of their files.
+        base: the folder of the files, as the README reaches it.
+    """
+    return [
+        f"![{_plain(f'{badge.label}: {badge.message}')}]({base.rstrip('/')}/{name}.svg)"
+        for name, badge in badges.items()
+    ]
+
+
+def _of_models(matrix: Matrix, kinds: Taxonomy) -> dict[str, Badge]:
     if matrix.apis and not matrix.models:
         return {}
     badges = {"all": Badge.of("models", matrix.tally())}
@@ -121,7 +172,42 @@ def _of_models(matrix: Matrix) -> dict[str, Badge]:
         plain = column.precision == "fp32"
         label = column.hardware if plain else f"{column.hardware} {column.precision}"
         badges[file_name(column.name)] = Badge.of(label, matrix.tally(column))
+    badges |= _by(matrix, "hardware", lambda cell: cell.hardware)
+    badges |= _by(matrix, "precision", lambda cell: cell.precision)
+    if kinds.kinds:
+        badges |= _by(matrix, "area", lambda cell: area(kinds.task(cell.model_type)))
     return badges
+
+
+def _by(matrix: Matrix, what: str, value: Callable[[ModelCell], str]) -> dict[str, Badge]:
+    """A badge of each value that cells have of something."""
+    found: dict[str, list[ModelCell]] = {}
+    for cell in matrix.models:
+        found.setdefault(value(cell), []).append(cell)
+    return {
+        file_name(f"{what}-{name}"): _of_cells(matrix, name, found[name]) for name in sorted(found)
+    }
+
+
+def _of_families(matrix: Matrix, kinds: Taxonomy, families: Collection[str]) -> dict[str, Badge]:
+    members: dict[str, list[ModelCell]] = {}
+    for cell in matrix.models:
+        members.setdefault(kinds.family(cell.model_type), []).append(cell)
+    badges = {}
+    for name in families:
+        family = name if name in members else name.replace("-", "_")
+        if family not in members:
+            raise UsageError(f"no family is called {name!r}{nearest(name, members)}")
+        badges[_family_file(family)] = _of_cells(matrix, family, members[family])
+    return badges
+
+
+def _family_file(family: str) -> str:
+    return file_name(f"family-{family}")
+
+
+def _of_cells(matrix: Matrix, label: str, cells: Collection[ModelCell]) -> Badge:
+    return Badge.of(label, tally(matrix.models[cell].result for cell in cells))
 
 
 def _of_providers(matrix: Matrix) -> dict[str, Badge]:
@@ -142,6 +228,11 @@ def _color(percent: float) -> str:
 def file_name(column: str) -> str:
     """A column's name fit for files: ``openvino:GPU-fp32`` becomes ``openvino.GPU-fp32``."""
     return re.sub(r"[^0-9A-Za-z._-]", "_", column.replace(":", ".")).lstrip(".")[:100]
+
+
+def _plain(text: str) -> str:
+    """Text that ends no image's description in Markdown."""
+    return one_line(text, 120).replace("[", "(").replace("]", ")")
 
 
 def _width(text: str) -> int:

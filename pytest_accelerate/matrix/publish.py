@@ -31,7 +31,8 @@ def publish(matrix_dir: Path, history: History | None = None) -> Path:
     matrix, changes, since = history.matrix, history.changes, history.since
     kinds = taxonomy.known_to(matrix.runs)
     write_whole(page, render(matrix, changes, since, history.past, kinds, history.runs))
-    badges.write(history.matrix, matrix_dir / "badges")
+    folder = matrix_dir / "badges"
+    badges.write(matrix, folder, kinds, badges.drawn_families(folder, matrix, kinds))
     return page
 
 
