@@ -139,7 +139,7 @@ def _for_people(result: Result) -> Iterator[tuple[str, object]]:
     if result.reason:
         yield "reason", one_line(result.reason)
     yield from cell_to_json(result.cell).items()
-    for name in ("max_relative_error", "latency_seconds", "unsteady"):
+    for name in ("max_relative_error", "latency_seconds", "quantized_share", "unsteady"):
         value = getattr(result.measures, name)
         if value not in (None, ""):
             yield name, str(value)

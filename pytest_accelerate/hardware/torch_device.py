@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import re
+import traceback
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
@@ -13,6 +14,8 @@ import torch
 from pytest_accelerate.errors import UnsupportedOperation
 
 _REFUSED = re.compile(r"\"?(?P<operator>[\w:.]+)\"? not implemented for '(?P<kind>\w+)'")
+_REFUSED_UNNAMED = re.compile(r"[Uu]nsupported (?:data ?type|dtype):? (?P<kind>Half|BFloat16)")
+"""torch's transforms do not say who they are: the line that called them does."""
 
 
 def moved(value: Any, device: torch.device, dtype: torch.dtype) -> Any:
@@ -46,8 +49,12 @@ def refusals_named() -> Iterator[None]:
     except torch.OutOfMemoryError as error:
         raise MemoryError(str(error)) from error
     except (NotImplementedError, RuntimeError) as error:
-        refused = _REFUSED.search(str(error))
-        if refused is None:
-            raise
-        operator, kind = refused["operator"], refused["kind"]
-        raise UnsupportedOperation(f"torch has no {operator} for {kind}", [operator]) from error
+        if refused := _REFUSED.search(str(error)):
+            operator, kind = refused["operator"], refused["kind"]
+            raise UnsupportedOperation(f"torch has no {operator} for {kind}", [operator]) from error
+        if refused := _REFUSED_UNNAMED.search(str(error)):
+            line = traceback.extract_tb(error.__traceback__)[-1].line
+            raise UnsupportedOperation(
+                f"torch has no operator for {refused['kind']} here: {line}"
+            ) from error
+        raise

@@ -117,8 +117,22 @@ def _is_linear(module: Any) -> bool:
     if isinstance(module, NonDynamicallyQuantizableLinear):
         return False  # the attention around it reads the weight, and never calls the layer
     weight = module._parameters.get("weight")  # none, where it is computed from others
-    plain = type(module).forward in (torch.nn.Linear.forward, _conv1d().forward)
-    return plain and weight is not None and weight.dtype is torch.float32 and weight.numel() > 0
+    if weight is None or weight.dtype is not torch.float32 or weight.numel() == 0:
+        return False
+    if type(module).forward in (torch.nn.Linear.forward, _conv1d().forward):
+        return True
+    return isinstance(module, torch.nn.Linear) and _answers_like_a_linear_layer(module)
+
+
+def _answers_like_a_linear_layer(module: torch.nn.Linear) -> bool:
+    """For a class with a forward of its own, such as falcon's, which writes the product out."""
+    x = torch.randn(2, module.in_features, generator=torch.Generator().manual_seed(0))
+    try:
+        with torch.no_grad():
+            answer: Any = module(x)
+            return torch.allclose(answer, torch.nn.functional.linear(x, module.weight, module.bias))
+    except Exception:
+        return False  # it wants more than x, or answers more than a product
 
 
 def _of(linear: Any) -> Int8Linear:

@@ -255,6 +255,31 @@ def test_a_precision_that_nothing_ran_in_is_refused() -> None:
         openvino_precision.executed(compiled, "bf16")
 
 
+class Written(torch.nn.Linear):
+    """A linear layer that writes its product out, as falcon's do."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Multiply, and add."""
+        return x @ self.weight.T + self.bias
+
+
+class Gated(torch.nn.Linear):
+    """A class of linear layers that does more than multiply."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Multiply, and gate."""
+        return super().forward(x).sigmoid()
+
+
+def test_a_class_of_linear_layers_is_taken_for_what_it_answers() -> None:
+    """One with a forward of its own is quantized where it answers as a linear layer does."""
+    model = torch.nn.Sequential(Written(4, 4), Gated(4, 4))
+    quantized = quantize(model)
+    assert (quantized.modules, quantized.of_modules) == (1, 2)
+    assert isinstance(model[0], Int8Linear)
+    assert isinstance(model[1], Gated)
+
+
 class Refusing(torch.nn.Module):
     """An operator that torch has for no half precision."""
 
@@ -269,6 +294,22 @@ def test_an_operator_that_a_precision_lacks_is_named(precision: str, kind: str) 
     x = torch.eye(3)
     loaded = hardware.create("cpu").load(specimen_of(Refusing(), x=x), precision)
     with pytest.raises(UnsupportedOperation, match=rf"torch has no .*eigh\w* for '?{kind}"):
+        loaded.run({"x": x})
+
+
+class Transforming(torch.nn.Module):
+    """An operator whose refusal does not name it."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Take frequencies."""
+        return torch.fft.rfft(x).abs()
+
+
+def test_a_refusal_without_a_name_tells_the_line() -> None:
+    """torch's transforms say the kind of number alone: the line of the model says the rest."""
+    x = torch.eye(3)
+    loaded = hardware.create("cpu").load(specimen_of(Transforming(), x=x), "bf16")
+    with pytest.raises(UnsupportedOperation, match=r"BFloat16 here: .*torch\.fft\.rfft"):
         loaded.run({"x": x})
 
 
