@@ -37,6 +37,8 @@ class LoadedModel(Protocol):
     """How much of it is in int8 or int4; ``None`` at other precisions."""
     executed: str
     """How much of it runs in a half precision, where a device may choose otherwise."""
+    fault: str
+    """What it is known to be off by in fp32, whatever its precision; empty for nothing."""
 
     def run(self, inputs: Mapping[str, Any]) -> dict[str, torch.Tensor]:
         """Run one forward pass, finished when this returns.

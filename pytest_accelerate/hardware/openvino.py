@@ -97,6 +97,7 @@ class OpenVINOHardware:
             return model, model.agreement(specimen.inputs, reference).reason
 
         reached = cheapest({path: partial(by, convert) for path, convert in _PATHS.items()})
+        reached.made.fault = reached.disagreement
         reached.made.path_reason = reached.disagreement or _why(reached)
         if reached.passed_over is not None:
             reached.passed_over[0].close()
@@ -114,7 +115,7 @@ class OpenVINOHardware:
     def _at_precision(self, reached: OpenVINOModel, precision: str) -> OpenVINOModel:
         """The graph of the path that was taken in fp32, at another precision."""
         model = self._compile(reached.conversion, precision)
-        model.path_reason = reached.path_reason
+        model.path_reason, model.fault = reached.path_reason, reached.fault
         return model
 
     def load_generator(
@@ -172,6 +173,8 @@ class OpenVINOModel:
         self.path = conversion.path
         self.path_reason = ""
         """Why the cheaper path was not taken, or what it disagrees by."""
+        self.fault = ""
+        """What its graph is off by in fp32; empty where it agrees."""
         self._compiled = compiled
         self._idle: list[Any] = []
         self._lock = threading.Lock()

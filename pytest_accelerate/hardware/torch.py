@@ -107,6 +107,7 @@ class TorchModel:
     path = "eager"
     path_reason = ""
     executed = ""
+    fault = ""
 
     def __init__(
         self,

@@ -50,6 +50,9 @@ def agree(context: Context) -> Outcome:
     )
     if not agreement.agrees:
         return Outcome(Verdict.MISMATCH, agreement.reason)
+    # The bounds of low precisions are wide, and no place for a graph that is wrong to hide in.
+    if fault := getattr(context.loaded, "fault", ""):
+        return Outcome(Verdict.MISMATCH, f"in fp32 already: {fault}")
     return _heard(context) or Outcome()
 
 

@@ -21,6 +21,8 @@ from pytest_accelerate.hardware import openvino_precision
 from pytest_accelerate.hardware.openvino_weights import compress
 from pytest_accelerate.hardware.torch_int8 import Int8Linear, quantize
 from pytest_accelerate.stages import run_cell
+from pytest_accelerate.stages.agree import agree
+from pytest_accelerate.stages.base import Context
 from pytest_accelerate.tolerances import tolerance_of
 from pytest_accelerate.zoo.specimen import Specimen
 from tests.stages.mutants import MUTATIONS
@@ -331,6 +333,38 @@ def test_endpoints_take_every_precision_of_their_hardware() -> None:
     assert 1e-4 < agreement.max_relative_error <= tolerance_of("int8")
     with pytest.raises(UnknownPrecision, match="known on cpu: fp32, fp16, bf16, int8"):
         tiny("cpu", precision="int4")
+
+
+class Converting(torch.nn.Module):
+    """A model that converts to something that is a hundredth larger."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.layer = torch.nn.Linear(64, 64)
+        torch.nn.init.normal_(self.layer.weight, generator=torch.Generator().manual_seed(0))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Multiply."""
+        converted = torch.jit.is_tracing() or torch.compiler.is_compiling()
+        answer: torch.Tensor = self.layer(x) * (1.01 if converted else 1.0)
+        return answer
+
+
+@pytest.mark.parametrize("precision", ["bf16", "int8"])
+def test_a_graph_that_is_wrong_in_fp32_is_no_pass_below(
+    precision: str, generator: torch.Generator
+) -> None:
+    """What is off by less than a wide bound, and by more than that of fp32, is a mismatch."""
+    place, x = hardware.create("openvino"), torch.randn(2, 64, generator=generator)
+    context = Context(ModelCell("own", "openvino", precision), CellSettings(), place)
+    context.specimen = specimen_of(Converting(), x=x)
+    context.loaded = place.load(context.specimen, precision)
+    context.outputs = context.loaded.run({"x": x})
+    outcome = agree(context)
+    assert context.measures.max_relative_error is not None
+    assert context.measures.max_relative_error < tolerance_of(precision)
+    assert outcome.verdict is Verdict.MISMATCH
+    assert outcome.reason.startswith("in fp32 already: output output: relative error 0.0")
 
 
 TYPES = ("bert", "gpt2", "t5", "vit", "swin", "clip", "llava", "whisper", "time_series_transformer")

@@ -18,7 +18,7 @@ Outputs = dict[str, torch.Tensor]
 class Mutant:
     """A loaded model that is wrong."""
 
-    path, path_reason, quantized, executed = "eager", "", None, ""
+    path, path_reason, quantized, executed, fault = "eager", "", None, "", ""
 
     def __init__(
         self,
