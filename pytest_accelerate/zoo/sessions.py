@@ -8,12 +8,16 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import torch
 from torch.overrides import TorchFunctionMode
 
 from pytest_accelerate.zoo.around import Around
+
+_SEEN = 4.0
+"""A score of an object in sight."""
 
 
 class Tracking(Around):
@@ -69,13 +73,24 @@ class Tracking(Around):
 class Finding(Around):
     """Finds in a video what a phrase names, and follows it."""
 
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__(model)
+        tracker = self.model.tracker_model
+        # What it thinks out of sight has no mask, and of random weights it thinks so of everything.
+        tracker.mask_decoder.pred_obj_score_head.proj_out.bias.data.fill_(_SEEN)
+        # Outside of the inference mode in which no gradient flows.
+        tracker.forward = partial(type(tracker).forward.__wrapped__, tracker)
+
     def forward(
         self,
         pixel_values_videos: torch.Tensor,
         input_ids: torch.Tensor,
         attention_mask: torch.Tensor,
     ) -> dict[str, torch.Tensor]:
-        """Masks of (1, frames, 3, height, width) and scores of all objects, frame by frame."""
+        """Masks of (1, frames, 3, height, width) and scores of all objects, frame by frame.
+
+        And what is kept in memory of each.
+        """
         session = new_session(self.model, pixel_values_videos)
         phrase = session.add_prompt("a phrase")
         session.prompt_input_ids[phrase] = input_ids
@@ -87,6 +102,12 @@ class Finding(Around):
                 found[f"mask.{index}.{number}"] = frame.obj_id_to_mask[number]
                 score = frame.obj_id_to_score[number]
                 found[f"score.{index}.{number}"] = torch.as_tensor(score)
+        for place, number in enumerate(session.obj_ids):
+            for frames in session.output_dict_per_obj[place].values():
+                for index, kept in frames.items():
+                    found[f"pointer.{index}.{number}"] = kept["object_pointer"]
+                    found[f"memory.{index}.{number}"] = kept["maskmem_features"]
+                    found[f"seen.{index}.{number}"] = kept["object_score_logits"]
         return found
 
 

@@ -45,6 +45,14 @@ PROMPTED = Recipe(
 )
 
 
+_TRACKER = {
+    r"model\.(tracker_model\.)?no_memory_positional_encoding": "no forward pass reads it",
+    r"model\.(tracker_model\.)?mask_decoder\.iou_prediction_head\..*": (
+        "it scores the masks, which chooses one of them, and its scores are not put out"
+    ),
+}
+
+
 def tracked(side: int, frames: int) -> Recipe:
     """Frames in which four objects are followed, as :class:`Tracking` shows them."""
 
@@ -85,12 +93,7 @@ def tracked(side: int, frames: int) -> Recipe:
             "input_labels": feeds.constant([[[2, 3, 1, 0]]]),
             "input_masks": Feed(middle, "masks"),
         },
-        unheard={
-            r"model\.no_memory_positional_encoding": "no forward pass reads it",
-            r"model\.mask_decoder\.iou_prediction_head\..*": (
-                "it scores the masks, which chooses one of them, and its scores are not put out"
-            ),
-        },
+        unheard=_TRACKER,
     )
 
 
@@ -174,6 +177,22 @@ _SAM3 = {
     ),
     r"text_encoder\.(text_)?projection\.weight": "it reads the text before its own projection",
     **_PLACES_OF_BOXES,
+}
+
+_SAM3_VIDEO = {
+    **_TRACKER,
+    **{rf"model\.detector_model\.{name}": why for name, why in _SAM3.items()},
+    r"model\.tracker_neck\.fpn_layers\.3\..*": "it works with all maps but the coarsest",
+    r"model\.detector_model\.geometry_encoder\..*": "it reads boxes, not phrases",
+    r"model\.detector_model\.detr_decoder\.box_head\..*": "masks are put out and no boxes",
+    r"model\.detector_model\.mask_decoder\.semantic_projection\..*": (
+        "the mask of all that a phrase names is not put out"
+    ),
+    r"model\.tracker_model\.no_memory_embedding": "there is a memory of all that is followed",
+    r"model\.tracker_model\.no_object_pointer": "it stands for what is out of sight",
+    r"model\.tracker_model\.prompt_encoder\.point_embed\.weight": (
+        "what it follows is shown it by masks"
+    ),
 }
 
 RECIPES: dict[str, Recipe] = {
@@ -386,7 +405,7 @@ RECIPES: dict[str, Recipe] = {
             }
         ),
     ),
-    "sam2_video": tracked(64, frames=2),
+    "sam2_video": tracked(64, frames=3),
     "sam3_tracker_video": Recipe(unheard=_COARSEST).over(tracked(56, frames=2)),
     "sam3_video": Recipe(
         around=Finding,
@@ -411,6 +430,7 @@ RECIPES: dict[str, Recipe] = {
             "input_ids": feeds.words(1, 12),
             "attention_mask": feeds.mask(12, batch=1),
         },
+        unheard=_SAM3_VIDEO,
     ),
     "sam2_hiera_det_model": Recipe(config=_HIERA_DET),
     "sam2_vision_model": Recipe(config=_SAM2_VISION),
