@@ -5,7 +5,8 @@
 Reads the results of a run that was made on otherwise idle cores (``make matrix``) and prints, per
 hardware: cells a minute of the whole run, seconds per stage, and the share of the cells' time
 that was spent outside torch, transformers and OpenVINO, which is all time outside the stages:
-fork, limits, transport of the result, and what pytest and xdist take between two cells.
+fork, limits, transport of the result, and what pytest and xdist take between two cells. And how
+many of the types that transformers maps to a base model were built and run on the CPU.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from pytest_accelerate.cells import Result
+from pytest_accelerate.cells import Result, Stage, Verdict
 from pytest_accelerate.errors import AccelerateError
 from pytest_accelerate.matrix.store import newest, read_run
 
@@ -57,6 +58,39 @@ def harness_line(results: Iterable[Result]) -> str:
     )
 
 
+def base_model_lines(results: Iterable[Result]) -> list[str]:
+    """How many types with a base model were built and run on the CPU, and which were not built.
+
+    A type that is covered is built where the one is that has it within.
+    """
+    from transformers.models.auto.modeling_auto import MODEL_MAPPING_NAMES
+
+    from pytest_accelerate.zoo import CoveredBy, account
+
+    passed = {
+        result.cell.model_type: {
+            stage.stage for stage in result.stages if stage.verdict is Verdict.PASS
+        }
+        for result in results
+        if result.cell.hardware == "cpu"
+    }
+    if not MODEL_MAPPING_NAMES.keys() <= passed.keys():
+        return []  # a run of some types alone
+    built = {name for name in MODEL_MAPPING_NAMES if Stage.CONSTRUCT in passed[name]}
+    ran = [name for name in built if Stage.RUN in passed[name]]
+    within = {
+        name
+        for name in MODEL_MAPPING_NAMES
+        if isinstance(found := account(name), CoveredBy) and Stage.CONSTRUCT in passed[found.parent]
+    }
+    missing = sorted(MODEL_MAPPING_NAMES.keys() - built - within)
+    return [
+        f"base models: {len(built | within)} of {len(MODEL_MAPPING_NAMES)} build "
+        f"({len(within)} of them within another), {len(ran)} run",
+        f"  not built: {', '.join(missing) or 'none'}",
+    ]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the figures of one run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -82,6 +116,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     for hardware, some in sorted(by_hardware.items()):
         print(f"{hardware}:")
         print("\n".join([*stage_lines(some), harness_line(some)]))
+    for line in base_model_lines(results):
+        print(line)
     return 0
 
 
