@@ -96,12 +96,32 @@ def _are_whole(*values: Any) -> bool:
     )
 
 
-def _diff(value: Tensor, n: int = 1, dim: int = -1, **rest: Any) -> Any:
+def _diff(
+    value: Tensor, n: int = 1, dim: int = -1, prepend: Any = None, append: Any = None, **rest: Any
+) -> Any:
     """No translator."""
     if n != 1 or any(given is not None for given in rest.values()):
         return NotImplemented
+    parts = [part for part in (prepend, value, append) if part is not None]
+    value = torch.cat(parts, dim) if len(parts) > 1 else value
     length = value.shape[dim]
     return value.narrow(dim, 1, length - 1) - value.narrow(dim, 0, length - 1)
+
+
+def _cross_entropy(logits: Tensor, labels: Tensor, *weight: Any, **settings: Any) -> Any:
+    """No translator."""
+    ignored = settings.pop("ignore_index", -100)
+    reduction = settings.pop("reduction", "mean")
+    if any(given not in (None, 0.0) for given in (*weight, *settings.values())):
+        return NotImplemented
+    if logits.dim() != 2 or labels.is_floating_point():
+        return NotImplemented
+    counted = labels != ignored
+    places = torch.where(counted, labels, 0)[:, None]
+    losses = -torch.log_softmax(logits, -1).gather(1, places)[:, 0] * counted
+    if reduction == "none":
+        return losses
+    return losses.sum() / counted.sum() if reduction == "mean" else losses.sum()
 
 
 def _nan_to_num(
@@ -247,6 +267,7 @@ SUBSTITUTES: Mapping[str, Callable[..., Any]] = {
     "div": _div,
     "divide": _div,
     "diff": _diff,
+    "cross_entropy": _cross_entropy,
     "nan_to_num": _nan_to_num,
     "conj": _conj,
     "linalg_solve_triangular": _solve_triangular,

@@ -104,7 +104,7 @@ class _TracedStep:
         self._inputs |= {
             name: value
             for name, value in first.inputs.items()
-            if name in baked and isinstance(value, torch.Tensor)
+            if isinstance(value, torch.Tensor) and isinstance(self._inputs.get(name), list)
         }
 
     def _complete(self, inputs: Mapping[str, Any]) -> dict[str, Any]:

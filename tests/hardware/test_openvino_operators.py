@@ -30,6 +30,12 @@ def _attention(x: torch.Tensor) -> torch.Tensor:
     return (scores.softmax(-1) @ x.flip(1)).transpose(1, 2)
 
 
+def _set(x: torch.Tensor, index: object, given: object) -> torch.Tensor:
+    changed = x * 2
+    changed[index] = given  # type: ignore[index, assignment]
+    return changed
+
+
 CASES: dict[str, tuple[torch.Tensor, Function]] = {
     "floor division": (WHOLE, lambda x: x // 2),
     "floor division after an addition": (WHOLE, lambda x: (x.sum(-1) - 1) // 2 + 1),
@@ -51,6 +57,24 @@ CASES: dict[str, tuple[torch.Tensor, Function]] = {
     "triangle of ones": (
         REAL,
         lambda x: torch.linalg.solve_triangular(x, x + 1, upper=False, unitriangular=True),
+    ),
+    "differences after a first value": (
+        REAL,
+        lambda x: torch.diff(x, prepend=torch.zeros(2, 3, 1)),
+    ),
+    "cross entropy": (
+        WHOLE,
+        lambda x: torch.nn.functional.cross_entropy(
+            x[:, :4].float().repeat(2, 1) / 40, torch.tensor([1, -100, 3, 0]) + 0 * x[0]
+        )[None],
+    ),
+    "one row where a mask selects": (REAL, lambda x: _set(x, x[..., 0] > 1, x[0, 0])),
+    "one row of one where a mask selects": (REAL, lambda x: _set(x, x[..., 0] > 1, x[:1, 0])),
+    "rows where a mask selects": (REAL, lambda x: _set(x, x[:, 0, 1] > 0, x.flip(-1))),
+    "numbers where a mask selects": (REAL, lambda x: _set(x, x > 1, -7.0)),
+    "a number at places of the last axis": (
+        REAL,
+        lambda x: _set(x, (slice(None), slice(None), [0, 2]), -7.0),
     ),
     "putting": (REAL, lambda x: x.index_put((torch.tensor([1]),), torch.zeros(3, 3)) + x),
     "padding": (
