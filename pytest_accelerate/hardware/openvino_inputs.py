@@ -93,9 +93,11 @@ def _place_sounds_and_videos(model: Any, inputs: dict[str, Any]) -> None:
     """Add the position ids of a model that hears and sees, Qwen's omni models.
 
     The exporter hands ``get_rope_index`` what has the same name there as in ``forward``; lengths
-    of sound and pace of videos have not.
+    of sound and pace of videos have not. Generation makes the positions itself.
     """
     if "video_second_per_grid" not in inputs or "feature_attention_mask" not in inputs:
+        return
+    if inputs.get("position_ids") is not None:
         return
     known = {
         **inputs,

@@ -64,10 +64,10 @@ class FixedLayout(TorchFunctionMode):
         kwargs = kwargs or {}
         args = traceable(func, args)
         if func in _SIZES and id(args[0]) not in self._unsized:
-            return _untraced(func, args, kwargs)
+            return untraced(func, args, kwargs)
         name = getattr(func, "__name__", "")
         if name not in _BLANKS and self._is_known(func, *_tensors((args, kwargs))):
-            result = _untraced(func, args, kwargs)
+            result = untraced(func, args, kwargs)
             self._known.update((id(tensor), tensor) for tensor in _tensors(result))
             return result
         return self._traced(func, name, args, kwargs)
@@ -124,11 +124,12 @@ class FixedLayout(TorchFunctionMode):
         # One of inference mode does not count its changes: it is copied each time.
         key = (id(tensor), -1 if tensor.is_inference() else tensor._version)
         if key not in self._copies or tensor.is_inference():
-            self._copies[key] = _untraced(torch.clone, (tensor,), {})
+            self._copies[key] = untraced(torch.clone, (tensor,), {})
         return self._copies[key]
 
 
-def _untraced(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+def untraced(func: Callable[..., Any], args: tuple[Any, ...], kwargs: Mapping[str, Any]) -> Any:
+    """What a function answers while nothing is traced."""
     tracer: Any = torch._C
     state = tracer._get_tracing_state()
     tracer._set_tracing_state(None)

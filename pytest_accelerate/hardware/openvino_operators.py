@@ -174,6 +174,26 @@ def _index_put(value: Tensor, indices: Any, values: Tensor, accumulate: bool = F
     return value.clone().index_put_(indices, values, accumulate)
 
 
+def _float(value: Tensor, **rest: Any) -> Any:
+    """Torch's answer is the tensor itself where it has the type already.
+
+    What is written into it later is lost to OpenVINO, which sees a conversion.
+    """
+    return value if value.dtype is torch.float32 and not rest else NotImplemented
+
+
+def _to(value: Tensor, *wanted: Any, **settings: Any) -> Any:
+    """As ``float``."""
+    named = {"dtype": settings.pop("dtype", None), "device": settings.pop("device", None)}
+    if any(settings.values()) or any(isinstance(item, bool) and item for item in wanted):
+        return NotImplemented
+    for item in (*wanted, *named.values()):
+        dtype = item.dtype if isinstance(item, Tensor) else item
+        if isinstance(dtype, torch.dtype) and dtype is not value.dtype:
+            return NotImplemented
+    return value
+
+
 def _set_item(value: Tensor, index: Any, given: Any) -> Any:
     """OpenVINO wants as many values as a mask selects, of a rank that it knows.
 
@@ -273,6 +293,8 @@ SUBSTITUTES: Mapping[str, Callable[..., Any]] = {
     "linalg_solve_triangular": _solve_triangular,
     "index_put": _index_put,
     "__setitem__": _set_item,
+    "float": _float,
+    "to": _to,
     "pad_sequence": _pad_sequence,
     "softmax": _softmax,
     "sort": _sort,

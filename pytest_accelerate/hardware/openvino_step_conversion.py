@@ -20,7 +20,7 @@ from torch.overrides import TorchFunctionMode
 from pytest_accelerate.hardware.generation import Call
 from pytest_accelerate.hardware.leaves import filled, leaves
 from pytest_accelerate.hardware.openvino_inputs import Preparation
-from pytest_accelerate.hardware.openvino_layout import FixedLayout, traceable
+from pytest_accelerate.hardware.openvino_layout import FixedLayout, traceable, untraced
 from pytest_accelerate.hardware.openvino_operators import Substituted
 from pytest_accelerate.hardware.openvino_tracing import trace
 
@@ -121,7 +121,9 @@ class _TracedStep:
         for name in CACHES:
             if name in given and not isinstance(given[name], torch.Tensor):
                 # The module writes into it, also where it holds no tensor yet.
-                given[name] = filled(copy.deepcopy(self._inputs[name]), named, name)
+                # A copy that is traced has no axes where it has no elements.
+                blank = untraced(copy.deepcopy, (self._inputs[name],), {})
+                given[name] = filled(blank, named, name)
         with ExitStack() as stack:
             stack.enter_context(self._layout(named))
             stack.enter_context(Substituted())

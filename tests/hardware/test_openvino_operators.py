@@ -36,6 +36,12 @@ def _set(x: torch.Tensor, index: object, given: object) -> torch.Tensor:
     return changed
 
 
+def _written(x: torch.Tensor) -> torch.Tensor:
+    row = x[:, 1]
+    row.copy_((row.float() + 1).to(row.dtype))
+    return x
+
+
 CASES: dict[str, tuple[torch.Tensor, Function]] = {
     "floor division": (WHOLE, lambda x: x // 2),
     "floor division after an addition": (WHOLE, lambda x: (x.sum(-1) - 1) // 2 + 1),
@@ -68,6 +74,7 @@ CASES: dict[str, tuple[torch.Tensor, Function]] = {
             x[:, :4].float().repeat(2, 1) / 40, torch.tensor([1, -100, 3, 0]) + 0 * x[0]
         )[None],
     ),
+    "writing into a conversion that is none": (REAL, lambda x: _written(x * 2)),
     "one row where a mask selects": (REAL, lambda x: _set(x, x[..., 0] > 1, x[0, 0])),
     "one row of one where a mask selects": (REAL, lambda x: _set(x, x[..., 0] > 1, x[:1, 0])),
     "rows where a mask selects": (REAL, lambda x: _set(x, x[:, 0, 1] > 0, x.flip(-1))),
