@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import signal
 import sys
 import time
 from dataclasses import dataclass, replace
@@ -19,6 +20,8 @@ _CHUNK = 2**16
 OUTPUT_BYTES = 2**15
 """How much of the end of a cell's output is kept: faulthandler's trace of some threads."""
 TRACEBACK_CHARACTERS = 8000
+LAST_WORDS_SECONDS = 2.0
+"""For a process whose time is over to write where it is."""
 
 
 def run_in_child(runner: Runner, cell: ModelCell, settings: CellSettings, peer: Peer) -> Result:
@@ -32,6 +35,8 @@ def run_in_child(runner: Runner, cell: ModelCell, settings: CellSettings, peer: 
     try:
         in_time = forked.follow(peer, deadline)
         forked.progress.ended = time.monotonic()
+        if not in_time:
+            forked.ask_where(peer)
     finally:
         processes.kill_group(forked.pid)
         code, peak = _wait(forked.pid)
@@ -76,6 +81,15 @@ class _Forked:
             if self.death in ready:
                 break
         return True
+
+    def ask_where(self, peer: Peer) -> None:
+        """Have a process whose time is over write where it is, which faulthandler does at SIGABRT.
+
+        It may have to be killed all the same: a signal can be blocked.
+        """
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(self.pid, signal.SIGABRT)
+        self.follow(peer, time.monotonic() + LAST_WORDS_SECONDS)
 
     def close(self) -> None:
         """Hear what it said before it died, and close the pipes."""

@@ -68,6 +68,10 @@ def _hang() -> None:
     ctypes.CDLL(None).sleep(600)
 
 
+def _wait() -> None:
+    ctypes.CDLL(None).sleep(600)
+
+
 def _family() -> None:
     subprocess.Popen(SLEEP)
     subprocess.Popen(SLEEP, start_new_session=True)
@@ -143,6 +147,7 @@ _FAULTS: dict[str, Callable[[], Measures | None]] = {
     "segfault": _segfault,
     "exit": _exit,
     "hang": _hang,
+    "wait": _wait,
     "family": _family,
     "grow": _grow,
     "tensor": _tensor,
