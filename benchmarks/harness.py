@@ -1,12 +1,14 @@
-"""What a run cost: cells a minute, median and p90 per stage, and the harness's own share.
+"""What a run cost: cells a minute, seconds per stage, the slowest cells, the harness's own share.
 
     python benchmarks/harness.py matrix/results/RUN.jsonl
 
 Reads the results of a run that was made on otherwise idle cores (``make matrix``) and prints, per
 hardware: cells a minute of the whole run, seconds per stage, and the share of the cells' time
 that was spent outside torch, transformers and OpenVINO, which is all time outside the stages:
-fork, limits, transport of the result, and what pytest and xdist take between two cells. And how
-many of the types that transformers maps to a base model were built and run on the CPU.
+fork, limits, transport of the result, and what pytest and xdist take between two cells. Then the
+slowest cells with their slowest stages, the cells that were run twice, whose first run is in no
+other figure, and how many of the types that transformers maps to a base model were built and run
+on the CPU.
 """
 
 from __future__ import annotations
@@ -30,13 +32,13 @@ def quantile(values: Sequence[float], share: float) -> float:
 
 
 def stage_lines(results: Iterable[Result]) -> list[str]:
-    """Median and p90 of each stage's seconds."""
+    """Sum, median and p90 of each stage's seconds."""
     seconds: dict[str, list[float]] = defaultdict(list)
     for result in results:
         for stage in result.stages:
             seconds[stage.stage].append(stage.seconds)
     return [
-        f"  {name:<10} median {statistics.median(values):7.3f} s   "
+        f"  {name:<10} sum {sum(values):7.1f} s   median {statistics.median(values):7.3f} s   "
         f"p90 {quantile(values, 0.9):7.3f} s   n {len(values)}"
         for name, values in seconds.items()
     ]
@@ -91,6 +93,28 @@ def base_model_lines(results: Iterable[Result]) -> list[str]:
     ]
 
 
+def slowest_lines(results: Iterable[Result], count: int = 15) -> list[str]:
+    """The cells that took longest, each with the stages that took a tenth of it or more."""
+    timed = [(sum(stage.seconds for stage in result.stages), result) for result in results]
+    lines = []
+    for seconds, result in sorted(timed, key=lambda pair: -pair[0])[:count]:
+        stages = sorted(result.stages, key=lambda stage: -stage.seconds)
+        told = [
+            f"{each.stage} {each.seconds:.1f}" for each in stages if each.seconds >= seconds / 10
+        ]
+        lines.append(f"  {seconds:6.1f} s  {result.cell.id}: {result.verdict}: {', '.join(told)}")
+    return lines
+
+
+def twice_lines(results: Iterable[Result]) -> list[str]:
+    """The cells whose first run failed and whose second came to something else."""
+    return [
+        f"  {result.cell.id}: {result.verdict}, at first {result.measures.unsteady}"
+        for result in results
+        if result.measures.unsteady
+    ]
+
+
 def main(argv: Sequence[str] | None = None) -> int:
     """Print the figures of one run."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
@@ -116,6 +140,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     for hardware, some in sorted(by_hardware.items()):
         print(f"{hardware}:")
         print("\n".join([*stage_lines(some), harness_line(some)]))
+    print("slowest cells:")
+    print("\n".join(slowest_lines(results)))
+    if twice := twice_lines(results):
+        print("run twice:")
+        print("\n".join(twice))
     for line in base_model_lines(results):
         print(line)
     return 0
