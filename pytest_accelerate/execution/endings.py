@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import signal
 import time
 from collections.abc import Mapping
@@ -24,6 +25,10 @@ _REFUSED = (
 """What libraries say when memory is refused to them, for a thread's stack too [seen of libgomp,
 glibc, oneDNN and OpenVINO under caps of 1 to 64 MiB]. Some of it has other causes without a cap.
 """
+_WHERE = re.compile(
+    r'^Current thread .*\n  File "(?P<file>.+)", line (?P<line>\d+) in (?P<function>.+)$', re.M
+)
+"""The innermost call that faulthandler names."""
 _LAST_WORDS = 4000
 """How much of the output's end may hold the reason for an abort, in characters."""
 
@@ -78,8 +83,10 @@ class Ending:
 
     @classmethod
     def of_timeout(cls, seconds: float, output: str) -> Ending:
-        """It was killed because its time was over."""
-        return cls(Verdict.TIMEOUT, f"killed after {seconds:g} s", output)
+        """It was killed because its time was over; ``output`` may tell where it was."""
+        where = _WHERE.search(output)
+        place = f" in {where['function']}, {where['file']}:{where['line']}" if where else ""
+        return cls(Verdict.TIMEOUT, f"killed after {seconds:g} s{place}", output)
 
     @classmethod
     def of_exit_code(cls, code: int, output: str) -> Ending:
