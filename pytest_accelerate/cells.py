@@ -292,6 +292,8 @@ class Measures:
     """What nine of ten passes stay within."""
     latency_passes: int | None = None
     """Passes that were timed, after those that pay for lazy initialisation."""
+    latency_deciles: tuple[float, ...] = ()
+    """How they spread: seconds of the fastest, of each tenth, and of the slowest, eleven in all."""
     items_per_second: float | None = None
     """Rows of the batch, by the median."""
     tokens_per_second: float | None = None
@@ -299,7 +301,8 @@ class Measures:
     device_memory_bytes: int | None = None
     """Most that torch held on a device with memory of its own."""
     latency_is_hint: bool = True
-    """True when other cells ran at the same time: never news."""
+    """True when other cells ran at the same time, or other processes took the processor: never
+    news."""
     max_relative_error: float | None = None
     """``max|a-b| / max|ref|`` over finite entries, the worst output."""
     max_absolute_error: float | None = None
@@ -519,7 +522,7 @@ _NAMES: dict[type[Any], frozenset[str]] = {}
 
 def _measures(data: Mapping[str, Any]) -> Measures:
     known = _known(Measures, data)
-    for name in ("modalities", "unheard"):
+    for name in ("modalities", "unheard", "latency_deciles"):
         if name in known:
             known[name] = tuple(known[name])
     return Measures(**known)

@@ -27,8 +27,12 @@ _KINDS: dict[str, tuple[type, ...]] = {
     "int | None": (int, type(None)),
     "float | None": (*_NUMBER, type(None)),
     "tuple[str, ...]": (tuple,),
+    "tuple[float, ...]": (tuple,),
 }
 """What a field annotated so may hold once it is read from JSON."""
+
+_OF_NUMBERS = frozenset({"latency_deciles"})
+"""The fields that hold several numbers, where others hold several texts."""
 
 
 def _fields(record: type[Any]) -> dict[str, tuple[type, ...]]:
@@ -86,7 +90,7 @@ def _check_value(name: str, value: Any, kinds: tuple[type, ...]) -> None:
         raise TypeError(f"{name} cannot be {value!r:.80}")
     if isinstance(value, tuple):
         for item in value:
-            _check_value(name, item, (str,))
+            _check_value(name, item, _NUMBER if name in _OF_NUMBERS else (str,))
     elif (isinstance(value, int) and not -_LARGEST < value < _LARGEST) or (
         isinstance(value, float) and not math.isfinite(value)
     ):

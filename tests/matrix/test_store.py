@@ -143,6 +143,10 @@ def test_an_unknown_schema_is_rejected_by_name(write_run: Write, number: int) ->
         '"verdict": "pass", "measures": {"latency_seconds": NaN}}',
         '{"schema": 1, "run": "RUN", "model_type": "a", "hardware": "cpu", "precision": "fp32", '
         '"verdict": "pass", "measures": {"parameters": true}}',
+        '{"schema": 1, "run": "RUN", "model_type": "a", "hardware": "cpu", "precision": "fp32", '
+        '"verdict": "pass", "measures": {"latency_deciles": ["soon"]}}',
+        '{"schema": 1, "run": "RUN", "model_type": "a", "hardware": "cpu", "precision": "fp32", '
+        '"verdict": "pass", "measures": {"latency_deciles": [1e999]}}',
     ],
 )
 def test_a_malformed_line_is_named(write_run: Write, line: str) -> None:
