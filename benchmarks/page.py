@@ -89,6 +89,10 @@ def results(rows: int, columns: int, rng: random.Random) -> Iterator[Result]:
                     peak_memory_bytes=rng.randrange(10**9),
                     latency_seconds=latency,
                     latency_p90_seconds=latency * 1.2,
+                    latency_deciles=tuple(
+                        latency * each
+                        for each in sorted(rng.lognormvariate(0, 0.2) for _ in "0" * 11)
+                    ),
                     latency_is_hint=False,
                     max_relative_error=rng.random() * 1e-6,
                     tolerance=1e-4,

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import math
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
-from pytest_accelerate.cells import Cell
+from pytest_accelerate.cells import Cell, Measures
 from pytest_accelerate.matrix import figures
 from pytest_accelerate.matrix.blocks import pack
 from pytest_accelerate.matrix.layout import Layout
@@ -56,6 +58,18 @@ def environment(run: Run) -> list[tuple[str, str]]:
     return [(visible(label, NAME), visible(value, NAME)) for label, value in pairs if value]
 
 
+def _spread(measures: Measures) -> str:
+    """The deciles of the latency, one letter each: by how many steps of 5 % it is above the last.
+
+    6,400 cells take 60 kB of the page so, and 140 as percent of the median.
+    """
+    deciles = measures.latency_deciles
+    if len(deciles) != 11 or deciles[0] <= 0:
+        return ""
+    steps = [round(math.log(each / deciles[0], 1.05)) for each in deciles]
+    return "".join(chr(ord("0") + max(0, min(to - of, 200))) for of, to in pairwise(steps))
+
+
 def _option(value: Any) -> str:
     if isinstance(value, list):
         return ", ".join(map(str, value))
@@ -78,6 +92,7 @@ def _cell(matrix: Matrix, cell: Cell, runs: dict[str, int]) -> dict[str, Any] | 
             [title, [[label, visible(figure, REASON)] for label, figure in pairs]]
             for title, pairs in figures.measures(result)
         ],
+        "spread": _spread(result.measures),
         "traceback": visible(
             "\n".join(stage.traceback for stage in result.stages if stage.traceback), TRACEBACK
         ),

@@ -106,7 +106,7 @@ def measures(result: Result) -> list[tuple[str, list[tuple[str, str]]]]:
 
 
 def _of_a_model(m: Measures) -> tuple[tuple[str, Pairs], ...]:
-    hint = " (a hint: other cells ran at the same time)" if m.latency_is_hint else ""
+    hint = " (a hint: others had the processor too)" if m.latency_is_hint else ""
     return (
         (
             "Agreement",

@@ -279,6 +279,7 @@ def test_all_measures_and_stages_are_in_the_drawer(browser: Any, tmp_path: Path)
         quantization="nncf int8_asym, weights alone",
         latency_seconds=0.5,
         latency_p90_seconds=0.75,
+        latency_deciles=(0.4, 0.42, 0.44, 0.46, 0.48, 0.5, 0.52, 0.54, 0.6, 0.75, 2.0),
         unheard=("2: a key's bias",),
         modalities=("text", "image"),
         path="export",
@@ -295,6 +296,12 @@ def test_all_measures_and_stages_are_in_the_drawer(browser: Any, tmp_path: Path)
     drawer = page.get_by_role("dialog", name="bert")
     drawer.get_by_text("Environment").wait_for()
     text = drawer.inner_text()
+    spread = drawer.get_by_role("img", name="Spread of the latency")
+    assert spread.locator("rect").count() == 10
+    assert spread.get_attribute("aria-label") == (
+        "Spread of the latency, within 5 %: the fastest pass took 392 ms, half stayed within "
+        "500 ms, nine of ten within 739 ms, the slowest took 1.96 s"
+    )
     page.close()
     for part in (
         "test_of_mine[bert]", "2.5 s", "Batch and generation", "2.0e-07", "static cache, eager",

@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 import sys
 import traceback
 import types
 from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +18,7 @@ import torch
 
 from pytest_accelerate.cells import MODEL_STAGES, CellSettings, ModelCell, Result, Stage, Verdict
 from pytest_accelerate.stages import run_cell
+from pytest_accelerate.stages.benchmark import Use
 from pytest_accelerate.stages.tracebacks import relative_paths
 from pytest_accelerate.zoo.recipe import Recipe
 
@@ -83,6 +88,9 @@ def test_a_model_that_agrees_passes_all_stages(verdict_for: Any) -> None:
     assert 0 < result.measures.max_relative_error < 1e-6
     assert 0 < result.measures.latency_seconds <= result.measures.latency_p90_seconds
     assert result.measures.latency_passes >= 3
+    deciles = result.measures.latency_deciles
+    assert (len(deciles), list(deciles)) == (11, sorted(deciles))
+    assert deciles[5] == pytest.approx(result.measures.latency_seconds, rel=0.01)
 
 
 @pytest.mark.parametrize(
@@ -169,6 +177,32 @@ def test_stages_that_are_not_asked_for_are_not_run() -> None:
     assert result.verdict is Verdict.PASS
     assert Stage.BENCHMARK not in dict(stages(result))
     assert result.measures.latency_seconds is None
+
+
+@pytest.mark.skipif(not Path("/proc/stat").exists(), reason="the system does not tell who is busy")
+def test_a_latency_beside_busy_processes_is_a_hint() -> None:
+    """Other programs disturb a cell that runs alone as much as other cells would."""
+    spin = [sys.executable, "-c", "while True: pass"]
+    busy = [subprocess.Popen(spin) for _ in range(os.cpu_count() or 1)]
+    try:
+        result = run_cell(ModelCell("bert", "cpu"), CellSettings(stages=("benchmark",)))
+    finally:
+        for process in busy:
+            process.kill()
+            process.wait()
+    assert result.measures.latency_is_hint
+
+
+def test_who_leaves_us_our_cores_disturbs_nobody() -> None:
+    """Others count once they take more than the cores that our threads leave idle."""
+    cores = os.cpu_count() or 1
+    start = Use(at=0.0, by_all=50.0, by_us=5.0)
+    alone = Use(at=2.0, by_all=52.1, by_us=7.0)
+    beside = Use(at=2.0, by_all=52.0 + 2 * cores, by_us=7.0)
+    assert not start.contended(alone, threads=cores)
+    assert start.contended(beside, threads=cores)
+    # With a core to spare, one busy process takes nothing from us.
+    assert not start.contended(replace(alone, by_all=54.0), threads=cores - 1)
 
 
 def test_rates_are_told_of_rows_and_tokens() -> None:

@@ -29,6 +29,32 @@ const Charts = (() => {
     return svg;
   }
 
+  // How the passes of a latency spread, from its deciles: a tenth of them in each step, the steps
+  // in the middle taller.
+  function spread(deciles) {
+    const [width, height, edge, base] = [240, 52, 6, 30];
+    const low = deciles[0];
+    const range = deciles[10] - low || 1;
+    const x = (value) => edge + ((value - low) / range) * (width - 2 * edge);
+    const said = `Spread of the latency, within 5 %: the fastest pass took ${Format.seconds(low)}, half stayed within ${
+      Format.seconds(deciles[5])}, nine of ten within ${Format.seconds(deciles[9])}, the slowest took ${
+      Format.seconds(deciles[10])}`;
+    const svg = picture(width, height, said, "spread");
+    deciles.slice(1).forEach((to, i) => {
+      const from = deciles[i];
+      const tall = base * (1 - Math.abs(i - 4.5) / 6);
+      const step = drawn("rect", { x: x(from).toFixed(1), y: (base - tall).toFixed(1),
+        width: Math.max(x(to) - x(from), 1).toFixed(1), height: tall.toFixed(1) });
+      step.append(drawn("title", {}, `${i * 10} to ${i * 10 + 10} % of the passes: ${Format.seconds(from)} to ${Format.seconds(to)}`));
+      svg.append(step);
+    });
+    const median = x(deciles[5]).toFixed(1);
+    svg.append(drawn("line", { x1: median, x2: median, y1: 0, y2: base, class: "median" }),
+      drawn("text", { x: edge, y: 46 }, Format.seconds(low)),
+      drawn("text", { x: width - edge, y: 46, "text-anchor": "end" }, Format.seconds(deciles[10])));
+    return svg;
+  }
+
   function powers(low, high) {
     const found = [];
     for (let power = Math.floor(Math.log10(low)); 10 ** power <= high * 1.0001; power += 1) {
@@ -95,5 +121,5 @@ const Charts = (() => {
     return svg;
   }
 
-  return { sparkline, scatter, histogram };
+  return { sparkline, spread, scatter, histogram };
 })();

@@ -127,11 +127,26 @@ function makeDrawer(data, onClose) {
     section("Run it again", copyable(record.command, "Command", "copy"));
     if (record.stages.length) section("Stages", stages(record.stages, record.reason));
     if (record.traceback) section("Traceback", copyable(record.traceback, "Traceback"));
-    for (const [title, list] of record.measures) section(title, pairs(list));
+    for (const [title, list] of record.measures) {
+      const content = pairs(list);
+      const latency = row.measure("latency", column);
+      if (title === "Speed" && record.spread && latency !== null) {
+        const around = element("div");
+        around.append(Charts.spread(deciles(record.spread, latency)), content);
+        section(title, around);
+      } else section(title, content);
+    }
     const older = history(row, column);
     if (older) section("Over the runs", older);
     section("Environment", pairs(environment));
     return made;
+  }
+
+  // Each letter is by how many steps of five percent a decile is above the one before; the fifth is the median.
+  function deciles(letters, median) {
+    const factors = [1];
+    for (const letter of letters) factors.push(factors.at(-1) * 1.05 ** (letter.charCodeAt(0) - 48));
+    return factors.map((factor) => (median * factor) / factors[5]);
   }
 
   // Where the cell belongs: its news, its cause, its task and family, each a way to its like.
