@@ -275,6 +275,8 @@ def test_all_measures_and_stages_are_in_the_drawer(browser: Any, tmp_path: Path)
         generation="static cache, eager",
         generated_tokens_per_second=123.0,
         quantized_modules=12,
+        quantizable_modules=14,
+        executed="18 of 35 operations on floats run in bf16",
         quantized_share=0.875,
         quantization="nncf int8_asym, weights alone",
         latency_seconds=0.5,
@@ -306,6 +308,6 @@ def test_all_measures_and_stages_are_in_the_drawer(browser: Any, tmp_path: Path)
     for part in (
         "test_of_mine[bert]", "2.5 s", "Batch and generation", "2.0e-07", "static cache, eager",
         "Quantization", "87.5%", "nncf int8_asym", "750 ms", "a key's bias", "text, image",
-        "trace: no",
+        "trace: no", "12 of 14", "18 of 35 operations",
     ):  # fmt: skip
         assert part in text
