@@ -1,16 +1,16 @@
 """int8 and int4 on OpenVINO: NNCF's compression of weights.
 
-Weights become integers with scales, and products are of floats, or of what the device makes of
-activations by itself. Full integer models, which take a data set to calibrate activations with,
-are another thing: random weights have none, and what is asked of a tiny model is whether its
-operations run with compressed weights and are right.
+Weights become integers with scales, and products are of floats. Full integer models, which take a
+data set to calibrate activations with, are another thing: random weights have none, and what is
+asked of a tiny model is whether its operations run with compressed weights and are right.
 
 - ``int8`` is NNCF's ``INT8_ASYM``, of all layers: its default.
-- ``int4`` is ``INT4_ASYM`` in groups of 16 weights, each with a scale of its own; of 8 where a layer
-  has fewer inputs. NNCF's default are 128, which tiny layers do not have, and the outputs of tiny
-  models are off by a third less with 16 (vit 0.43 instead of 0.60, qwen2 0.25 instead of 0.34): a
-  narrower bound tells more of what is wrong. Of tables that are looked up, of convolutions and of
-  the last layer NNCF makes int8, as it does for those who deploy: the result says how many.
+- ``int4`` is ``INT4_ASYM`` in groups of 16 weights, each with a scale of its own; of 8 where a
+  layer's inputs are no multiple of 16. NNCF's default is 128, which tiny layers do not have, and
+  the outputs of tiny models are off by a third less with 16 (vit by 0.43 instead of 0.60, qwen2 by
+  0.25 instead of 0.34): a narrower bound tells more of what is wrong. Of tables that are looked up,
+  of convolutions and of the last layer NNCF makes int8, as it does for those who deploy: the result
+  says how many.
 
 What was compressed is counted in the graph itself.
 """

@@ -206,6 +206,30 @@ def test_only_what_is_an_integer_in_the_graph_counts() -> None:
     assert {"u4", "u8"} <= kinds
 
 
+def test_activations_are_not_rounded_beside_the_weights() -> None:
+    """A compressed layer of floats that integers hold exactly answers exactly."""
+    generator = torch.Generator().manual_seed(0)
+    model = torch.nn.Sequential(torch.nn.Linear(64, 64, bias=False), torch.nn.Linear(64, 64))
+    for layer in model:
+        rows = torch.arange(64).repeat(64, 1) * 4.0
+        layer.weight.data = rows.gather(1, torch.rand(64, 64, generator=generator).argsort(1)) / 252
+    x = torch.randn(32, 64, generator=generator)
+    loaded = hardware.create("openvino").load(Specimen("own", Named(model), {"x": x}, ()), "int8")
+    assert compare(loaded.run({"x": x}), {"output": model(x)}, 1e-3).agrees
+
+
+class Named(torch.nn.Module):
+    """A model whose input is called ``x``."""
+
+    def __init__(self, model: torch.nn.Module) -> None:
+        super().__init__()
+        self.model = model.eval()
+
+    def forward(self, x: torch.Tensor) -> Any:
+        """Hand it on."""
+        return self.model(x)
+
+
 def test_compressing_writes_nothing_of_its_own(capfd: pytest.CaptureFixture[str]) -> None:
     """NNCF's tables and bars stay out of the output of tests."""
     hardware.create("openvino").load(zoo.construct("bert"), "int8")
@@ -367,7 +391,17 @@ def test_a_graph_that_is_wrong_in_fp32_is_no_pass_below(
     assert outcome.reason.startswith("in fp32 already: output output: relative error 0.0")
 
 
-TYPES = ("bert", "gpt2", "t5", "vit", "swin", "clip", "siglip", "whisper", "time_series_transformer")
+TYPES = (
+    "bert",
+    "gpt2",
+    "t5",
+    "vit",
+    "swin",
+    "clip",
+    "siglip",
+    "whisper",
+    "time_series_transformer",
+)
 
 
 @pytest.mark.parametrize("fault", ["dropped", "permuted", "skipped"])
