@@ -391,17 +391,7 @@ def test_a_graph_that_is_wrong_in_fp32_is_no_pass_below(
     assert outcome.reason.startswith("in fp32 already: output output: relative error 0.0")
 
 
-TYPES = (
-    "bert",
-    "gpt2",
-    "t5",
-    "vit",
-    "swin",
-    "clip",
-    "siglip",
-    "whisper",
-    "time_series_transformer",
-)
+TYPES = ("bert", "gpt2", "t5", "vit", "swin", "clip", "siglip", "whisper", "informer")
 
 
 @pytest.mark.parametrize("fault", ["dropped", "permuted", "skipped"])
