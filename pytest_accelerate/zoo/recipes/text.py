@@ -268,9 +268,8 @@ RECIPES: dict[str, Recipe] = {
     ),
     "pix2struct_text_model": Recipe(config={"initializer_range": 0.02}),
     "prophetnet": Recipe(
-        uncached="ProphetNetNgramSelfAttention.get_predict_relative_pos_embeddings permutes its "
-        "embeddings by (0, 2, 1, 4, 3) for buckets that lie in another order: tokens get those of "
-        "others, also of later ones"
+        uncached="ProphetNetNgramSelfAttention.get_predict_relative_pos_embeddings orders them "
+        "otherwise than its buckets, so that tokens get those of later ones"
     ),
     "qwen3_omni_moe_talker_code_predictor": Recipe(
         inputs={"inputs_embeds": feeds.normal("embeddings", 2, 12, 64)},
