@@ -12,8 +12,8 @@ from __future__ import annotations
 import copy
 import math
 from collections import Counter
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -212,15 +212,20 @@ class _Listener:
 
         Empty where gradients do not flow.
         """
+        for way in (_through_no_grad, nullcontext):
+            with suppress(Exception):  # written in place, or without a derivative
+                return self._gradients_of_one_pass(way)
+        return {}
+
+    def _gradients_of_one_pass(
+        self, way: Callable[[], AbstractContextManager[None]]
+    ) -> dict[str, float | None]:
         parameters = list(self.parameters.values())
-        try:
-            with _requiring_gradients(parameters), torch.enable_grad():
-                projected = self._projection()
-                if projected is None:
-                    return {}
-                found = torch.autograd.grad(projected, parameters, allow_unused=True)
-        except Exception:
-            return {}  # written in place, without a derivative, or refused outside of training
+        with _requiring_gradients(parameters), torch.enable_grad(), way():
+            projected = self._projection()
+            if projected is None:
+                return {}
+            found = torch.autograd.grad(projected, parameters, allow_unused=True)
         return {
             name: None if gradient is None else float(gradient.double().norm())
             for name, gradient in zip(self.parameters, found, strict=True)
@@ -336,6 +341,25 @@ def _one_thread() -> Iterator[None]:
         yield
     finally:
         torch.set_num_threads(before)
+
+
+@contextmanager
+def _through_no_grad() -> Iterator[None]:
+    """Let gradients flow through what a model runs under ``torch.no_grad``.
+
+    vibevoice_asr encodes its sound so: 172 of its tensors would be disturbed one by one.
+    """
+    guard: Any = torch.no_grad
+    before = guard.__enter__
+
+    def enter(self: Any) -> None:
+        self.prev = torch.is_grad_enabled()
+
+    guard.__enter__ = enter
+    try:
+        yield
+    finally:
+        guard.__enter__ = before
 
 
 @contextmanager

@@ -36,6 +36,17 @@ class Detached(Toy):
 
     def forward(self, text: torch.Tensor, image: torch.Tensor) -> Tensors:
         """Nothing flows back."""
+        return {"output": super().forward(text, image)["output"].detach()}
+
+
+class Guarded(Toy):
+    """The same under ``torch.no_grad``, and how often it was run."""
+
+    runs = 0
+
+    def forward(self, text: torch.Tensor, image: torch.Tensor) -> Tensors:
+        """Nothing flows back, unless the guard is lifted."""
+        self.runs += 1
         with torch.no_grad():
             return super().forward(text, image)
 
@@ -74,13 +85,22 @@ def specimen(model: torch.nn.Module, unheard: Mapping[str, str] | None = None) -
     )
 
 
-@pytest.mark.parametrize("kind", [Toy, Detached, InPlace])
+@pytest.mark.parametrize("kind", [Toy, Detached, Guarded, InPlace])
 def test_what_moves_an_output_is_heard(kind: type[Toy]) -> None:
     """Every weight and modality is heard, whether gradients flow or not."""
     assert hear(specimen(kind(1.0)), 1e-4) == Hearing(tensors=4)
 
 
-@pytest.mark.parametrize("kind", [Toy, Detached, InPlace])
+def test_one_backward_pass_tells_of_what_runs_without_gradients() -> None:
+    """Four weights under ``torch.no_grad`` take no run each, and it guards again afterwards."""
+    model = Guarded(1.0)
+    hear(specimen(model), 1e-4)
+    assert model.runs == 4  # two, and one for each input
+    with torch.no_grad():
+        assert not torch.is_grad_enabled()
+
+
+@pytest.mark.parametrize("kind", [Toy, Detached, Guarded, InPlace])
 def test_what_moves_less_than_the_tolerance_is_not_heard(kind: type[Toy]) -> None:
     """A gradient that is not zero is no proof: the layer scale of 1e-6 is the case in point."""
     found = hear(specimen(kind(1e-6)), 1e-4)
