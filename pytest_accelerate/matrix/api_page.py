@@ -66,5 +66,5 @@ def cards(matrix: Matrix) -> Iterator[Card]:
             subtitle=mode,
             passes=_PASS[mode],
             tally=matrix.tally_apis(mode),
-            note=f"{', '.join(present)}: {PLAIN[mode]}",
+            note=f"{len(present)} provider{'' if len(present) == 1 else 's'}, {PLAIN[mode]}",
         )

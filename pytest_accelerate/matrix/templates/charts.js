@@ -34,8 +34,8 @@ const Charts = (() => {
   function spread(deciles) {
     const [width, height, edge, base] = [240, 52, 6, 30];
     const low = deciles[0];
-    const range = deciles[10] - low || 1;
-    const x = (value) => edge + ((value - low) / range) * (width - 2 * edge);
+    const range = Math.log(deciles[10] / low) || 1; // the slowest may take a hundred times as long
+    const x = (value) => edge + (Math.log(value / low) / range) * (width - 2 * edge);
     const said = `Spread of the latency, within 5 %: the fastest pass took ${Format.seconds(low)}, half stayed within ${
       Format.seconds(deciles[5])}, nine of ten within ${Format.seconds(deciles[9])}, the slowest took ${
       Format.seconds(deciles[10])}`;
@@ -114,7 +114,7 @@ const Charts = (() => {
       const bar = drawn("rect", { x: x + 1, y: height - bottom - tall, width: Math.max(wide - 2, 1), height: tall, class: at === 0 ? "same" : at > 0 === Boolean(moreIsBetter) ? "better" : "worse" });
       bar.append(drawn("title", {}, `${(2 ** (at / 4)).toFixed(2)} times: ${count}`));
       svg.append(bar);
-      if (count && wide > 16) svg.append(drawn("text", { x: x + wide / 2, y: height - bottom - tall - 4, "text-anchor": "middle" }, String(count)));
+      if (count && wide > 7 * String(count).length) svg.append(drawn("text", { x: x + wide / 2, y: height - bottom - tall - 4, "text-anchor": "middle" }, String(count)));
       if (at % 4 === 0) svg.append(drawn("text", { x: x + wide / 2, y: height - 7, "text-anchor": "middle" }, said(2 ** (at / 4))));
     }
     svg.append(drawn("line", { x1: (0.5 - first) * wide, x2: (0.5 - first) * wide, y1: 0, y2: height - bottom, class: "even" }));

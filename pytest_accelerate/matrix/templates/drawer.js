@@ -32,7 +32,7 @@ function makeDrawer(data, onClose) {
       bar.max = longest;
       bar.value = seconds;
       bar.ariaHidden = "true";
-      time.append(bar, Format.seconds(seconds));
+      time.append(bar, element("span", Format.seconds(seconds)));
       line.append(head, text, time);
     }
     return made;

@@ -25,7 +25,8 @@ function makeProviders(data) {
     const body = made.createTBody();
     for (const [operation, rows] of sorted) {
       const line = body.insertRow();
-      const name = element("th", operation);
+      const name = element("th");
+      for (const part of operation.split(/(?<=_)/)) name.append(part, element("wbr"));
       name.scope = "row";
       line.append(name);
       for (const provider of providers) {
