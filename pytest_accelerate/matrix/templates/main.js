@@ -164,7 +164,7 @@
   find("views").hidden = false;
   // The window without its scroll bar, which 100vw includes.
   new ResizeObserver(() => {
-    document.documentElement.style.setProperty("--window", `${document.documentElement.clientWidth}px`);
+    document.documentElement.style.setProperty("--window", `${document.documentElement.getBoundingClientRect().width}px`);
   }).observe(document.documentElement);
   new ResizeObserver(([bar]) => {
     const height = Math.ceil(bar.borderBoxSize[0].blockSize);
