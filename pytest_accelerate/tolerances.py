@@ -8,7 +8,9 @@
   64 types of all families. On the CPU bf16 is off by 0.014 in the median and by 0.07 in the 90th
   percentile, fp16 by 0.0017 and 0.008, int8 by 0.026 and 0.053; on OpenVINO int8 is by 0.026 and
   0.073.
-- **int4**: measured alone, as roundings this coarse obey no rule of small errors: TODO.
+- **int4**: measured alone, as roundings this coarse obey no rule of small errors. Over the
+  46 types of ``mapped_models.json`` that have weights for it, 0.17 in the median and 0.43 in the
+  90th percentile.
 
 What is wrong is further off: of 170 faults in these types (an input that is lost, rows exchanged,
 the last layer left out) 165 move the outputs by more than 0.5, and all but one by more than 0.125.
