@@ -4,8 +4,8 @@ Each weight matrix is rounded once, with a scale for each output; what comes in 
 call, with a scale for each row. Their product is torch's own, ``torch._int_mm``, exact in 32 bits
 and the same on CPU and CUDA. Of what torch offers it was chosen by measurement
 (``benchmarks/precisions.py``): layers of BERT's size take a quarter of fp32's time on a CPU with
-AVX512-VNNI, where torch.ao's dynamic int8 takes a fifth at 1.5 to twice the error, ties the rows of a
-batch together by one scale, and is deprecated. Integers that are only stored and multiplied as
+AVX512-VNNI, where torch.ao's dynamic int8 takes a fifth at 1.5 to twice the error, ties the rows of
+a batch together by one scale, and is deprecated. Integers that are only stored and multiplied as
 floats, as in torchao's weight-only form, take longer than fp32.
 
 Only linear layers are quantized, and transformers' ``Conv1D``, which is one. Convolutions,
