@@ -32,11 +32,11 @@ lint: $(VENV)/installed
 
 install: $(VENV)/installed
 
-$(VENV)/installed: pyproject.toml constraints.txt requirements-checkpoints.txt
+$(VENV)/installed: pyproject.toml constraints.txt requirements-checkpoints.txt requirements-vision.txt
 	$(PYTHON) -c "import sys; sys.exit('Python 3.11 or newer is needed, this is ' + sys.version.split()[0] + ': make PYTHON=python3.11' if sys.version_info < (3, 11) else 0)"
 	$(PYTHON) -m venv $(VENV)
 	$(BIN)/pip install --quiet --constraint constraints.txt --editable ".[dev]"
-	$(BIN)/pip install --quiet --require-hashes --no-deps --requirement requirements-checkpoints.txt
+	$(BIN)/pip install --quiet --require-hashes --no-deps --requirement requirements-checkpoints.txt --requirement requirements-vision.txt
 	touch $@
 
 clean:
