@@ -88,8 +88,13 @@ def trace(
     Half of a graph are constants, most of them the numbers 0 and 1. OpenVINO looks at each in
     Python, which takes a third of a conversion.
     """
-    graph, _ = _JIT._get_trace_graph(call, tuple(examples), strict=False)
+
+    def method(_: torch.Tensor, *tensors: torch.Tensor) -> Any:
+        # OpenVINO takes a first input that nothing uses for ``self``, and leaves it out.
+        return call(*tensors)
+
+    graph, _ = _JIT._get_trace_graph(method, (torch.empty(0), *examples), strict=False)
     _PASSES._jit_pass_constant_pooling(graph)
-    for value, port in zip(graph.inputs(), ports, strict=True):
+    for value, port in zip(graph.inputs(), ("self", *ports), strict=True):
         value.setDebugName(port)
     return TorchScriptPythonDecoder(_Traced(graph))
