@@ -189,8 +189,8 @@ def _to(value: Tensor, *wanted: Any, **settings: Any) -> Any:
         return NotImplemented
     for item in (*wanted, *named.values()):
         dtype = item.dtype if isinstance(item, Tensor) else item
-        if isinstance(dtype, torch.dtype) and dtype is not value.dtype:
-            return NotImplemented
+        if isinstance(dtype, torch.dtype | type) and dtype is not value.dtype:
+            return NotImplemented  # also Python's own bool, int and float
     return value
 
 

@@ -74,6 +74,10 @@ CASES: dict[str, tuple[torch.Tensor, Function]] = {
             x[:, :4].float().repeat(2, 1) / 40, torch.tensor([1, -100, 3, 0]) + 0 * x[0]
         )[None],
     ),
+    "conversion to Python's bool": (
+        WHOLE,
+        lambda x: torch.where((x % 2).to(dtype=bool), x, -x),
+    ),
     "writing into a conversion that is none": (REAL, lambda x: _written(x * 2)),
     "one row where a mask selects": (REAL, lambda x: _set(x, x[..., 0] > 1, x[0, 0])),
     "one row of one where a mask selects": (REAL, lambda x: _set(x, x[..., 0] > 1, x[:1, 0])),
