@@ -219,6 +219,23 @@ def test_a_stage_that_is_new_is_no_regression(browser: Any, tmp_path: Path) -> N
     page.close()
 
 
+def test_a_row_that_vanished_is_news_with_a_link(browser: Any, tmp_path: Path) -> None:
+    """What the newest list lacks is told, and its link leads to the row of the last run it had."""
+    for day, listed in ((1, ("bert", "mega")), (2, ("bert",))):
+        writer = RunWriter(tmp_path / "results", make_run(day, listed=listed))
+        for name in listed:
+            writer.write(make_result(name))
+        writer.end(partial=False, seconds=1.0)
+    page = browser.new_page()
+    visit(page, publish(tmp_path).as_uri())
+    strip = page.get_by_role("region", name="What changed")
+    strip.get_by_role("link", name="1 vanished").click()
+    assert names(page)[1:] == ["mega"]
+    strip.get_by_role("link", name="mega").click()
+    page.get_by_role("dialog", name="mega").wait_for()
+    page.close()
+
+
 def test_all_runs_are_listed_with_their_files(browser: Any, tmp_path: Path) -> None:
     """Each says when, on what and how many pass, also those that the page holds no more."""
     for day in range(1, 12):

@@ -17,6 +17,7 @@ import pytest
 from matrix_builders import make_api_result, make_matrix, make_record, make_result, make_run
 
 from pytest_accelerate.cells import Verdict
+from pytest_accelerate.errors import UnwritableMatrix
 from pytest_accelerate.matrix.diff import compare
 from pytest_accelerate.matrix.merge import Matrix, merge
 from pytest_accelerate.matrix.publish import publish
@@ -250,6 +251,16 @@ def test_the_page_stays_small(columns: int, limit: int) -> None:
                 )
             )
     assert len(render(make_matrix(*results)).encode()) < limit
+
+
+def test_a_page_that_no_browser_opens_at_once_is_refused() -> None:
+    """Above 5 MB it is not written, and the error says how large it would be and what to do."""
+    draw = random.Random(0)
+    letters = string.ascii_letters + string.digits
+    noise = ["".join(draw.choices(letters, k=4000)) for _ in range(2000)]
+    results = [make_result(f"m{n}", Verdict.ERROR, traceback=text) for n, text in enumerate(noise)]
+    with pytest.raises(UnwritableMatrix, match=r"2,000 cells would have [5-9],\d+,\d+ bytes"):
+        render(make_matrix(*results))
 
 
 def test_operations_have_a_table_of_their_own() -> None:
