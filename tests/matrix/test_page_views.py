@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
-from matrix_builders import make_api_result, make_record, make_result, make_run, make_staged
+from matrix_builders import (
+    make_api_result,
+    make_matrix,
+    make_record,
+    make_result,
+    make_run,
+    make_staged,
+)
 
 from pytest_accelerate.cells import Measures, Result, Verdict
 from pytest_accelerate.matrix.diff import compare
@@ -130,6 +138,57 @@ def test_columns_sort_by_what_they_show(page: Any, address: str) -> None:
     head.get_by_role("button").click()
     assert names(page)[0].startswith("[zero-shot")
     assert page.locator("#matrix tbody tr:visible td").count() == 14
+
+
+FIELDS = {
+    "latency": "latency_seconds",
+    "p90": "latency_p90_seconds",
+    "error": "max_relative_error",
+    "memory": "peak_memory_bytes",
+    "device-memory": "device_memory_bytes",
+    "tokens": "tokens_per_second",
+    "items": "items_per_second",
+    "generated": "generated_tokens_per_second",
+    "batch-error": "batch_relative_error",
+    "quantized": "quantized_share",
+    "parameters": "parameters",
+    "time": "cell_seconds",
+}
+"""What the page can show and sort by, and the measure of a result that it is."""
+
+
+def test_every_measure_sorts(browser: Any, tmp_path: Path) -> None:
+    """Each figure that the page offers puts the rows in its own order, smallest first."""
+    orders = [("bert", "clip", "vit"), ("clip", "vit", "bert"), ("vit", "bert", "clip")]
+    wanted = {key: orders[turn % 3] for turn, key in enumerate(FIELDS)}
+    results = [
+        make_result(
+            name, **{FIELDS[key]: (order.index(name) + 1) * 0.125 for key, order in wanted.items()}
+        )
+        for name in orders[0]
+    ]
+    whole = ("peak_memory_bytes", "device_memory_bytes", "parameters")
+    results = [
+        replace(
+            result,
+            measures=replace(
+                result.measures,
+                **{name: int(8000 * getattr(result.measures, name)) for name in whole},
+            ),
+        )
+        for result in results
+    ]
+    path = tmp_path / "index.html"
+    path.write_text(render(make_matrix(*results)), encoding="utf-8")
+    page = browser.new_page()
+    for key, order in wanted.items():
+        visit(page, path.as_uri())
+        page.select_option("#show", key)
+        page.locator("#matrix thead th").nth(1).get_by_role("button").click()
+        assert names(page) == list(order), key
+    offered = page.locator("#show option").evaluate_all("all => all.map((each) => each.value)")
+    assert set(offered) - {""} == set(FIELDS)
+    page.close()
 
 
 def test_what_changed_leads_to_its_cells(page: Any) -> None:
