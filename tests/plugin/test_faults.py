@@ -176,7 +176,7 @@ def hung_processes(folder: Path) -> list[psutil.Process]:
 
 def test_a_killed_run_goes_on_with_resume(faulty: pytest.Pytester, matrix: Matrix) -> None:
     """What was finished before kill -9 is kept, and --resume runs the rest alone."""
-    args = ["--hardware", "faulty_none,faulty_hang", "--models", "bert", "--cell-timeout", "5"]
+    args = ["--hardware", "faulty_none,faulty_hang", "--models", "bert", "--cell-timeout", "15"]
     with subprocess.Popen(
         [sys.executable, "-m", "pytest", *args], cwd=faulty.path, stdout=subprocess.DEVNULL
     ) as killed:
