@@ -216,8 +216,12 @@ def _verdicts(change: Change) -> str:
 
 def fails_only_beyond(result: Result, other: Result) -> bool:
     """Whether all that fails in a result are stages that the other did not run."""
-    failed = failed_stages(result)
-    return bool(failed) and not failed & ran_stages(other)
+    return are_all_beyond(failed_stages(result), ran_stages(other))
+
+
+def are_all_beyond(failed: frozenset[str], ran: frozenset[str]) -> bool:
+    """Whether there are stages that failed, and none of them is among those that ran."""
+    return bool(failed) and not failed & ran
 
 
 def failed_stages(result: Result) -> frozenset[str]:

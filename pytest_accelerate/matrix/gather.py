@@ -8,7 +8,7 @@ from pathlib import Path
 
 from pytest_accelerate.errors import UsageError
 from pytest_accelerate.matrix.files import write_whole
-from pytest_accelerate.matrix.history import by_start, newest_first
+from pytest_accelerate.matrix.history import by_start, read_newest_first
 from pytest_accelerate.matrix.store import run_files
 
 
@@ -38,7 +38,7 @@ def gather(sources: Iterable[Path], results_dir: Path) -> Gathered:
     """
     known = {path.stem: path for path in run_files(results_dir)}
     longest: dict[str, Path] = {}
-    for path, record, _ in newest_first(by_start(_files(sources))):
+    for path, record, _ in read_newest_first(by_start(_files(sources))):
         run = record.run.id
         longest[run] = _longer(run, longest.get(run, known.get(run, path)), path)
     added = sorted(run for run in longest if run not in known)

@@ -84,7 +84,7 @@ def read_history(results_dir: Path, last: Path | None = None) -> History:
 
     def others() -> Iterator[RunRecord]:
         for number, (path, record, is_news) in enumerate(
-            newest_first([last, *(each for each in files if each != last)])
+            read_newest_first([last, *(each for each in files if each != last)])
         ):
             runs.append(listed_of(record, path.name))
             if number < RUNS:
@@ -109,7 +109,7 @@ def by_start(files: Iterable[Path]) -> list[Path]:
     return sorted(files, key=lambda path: read_header(path).order, reverse=True)
 
 
-def newest_first(files: Iterable[Path]) -> Iterator[tuple[Path, RunRecord, bool]]:
+def read_newest_first(files: Iterable[Path]) -> Iterator[tuple[Path, RunRecord, bool]]:
     """Read files that stand in the order of :func:`by_start`, one in memory at a time.
 
     Of older ones only what newer ones do not supersede is read in full: of 100 runs of 5,000 cells

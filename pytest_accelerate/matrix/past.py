@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from pytest_accelerate.cells import Cell, ModelCell, Result, Verdict
-from pytest_accelerate.matrix.diff import failed_stages, ran_stages
+from pytest_accelerate.matrix.diff import are_all_beyond, failed_stages, ran_stages
 from pytest_accelerate.matrix.store import Run, RunRecord
 
 RUNS = 8
@@ -27,7 +27,7 @@ class Said:
 
     def fails_only_beyond(self, other: Said) -> bool:
         """Whether all that fails here are stages that the other did not run."""
-        return bool(self.failed) and not self.failed & other.ran
+        return are_all_beyond(self.failed, other.ran)
 
 
 @dataclass(frozen=True)

@@ -31,7 +31,9 @@ _KINDS: dict[str, tuple[type, ...]] = {
 }
 """What a field annotated so may hold once it is read from JSON."""
 
-_OF_NUMBERS = frozenset({"latency_deciles"})
+_OF_NUMBERS = frozenset(
+    spec.name for spec in dataclasses.fields(Measures) if str(spec.type) == "tuple[float, ...]"
+)
 """The fields that hold several numbers, where others hold several texts."""
 
 
