@@ -12,7 +12,8 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
+
+from pytest_accelerate.zoo.answering import Answering
 
 Tensor = torch.Tensor
 
@@ -21,8 +22,11 @@ _UNSEEN = ("pad_sequence",)
 """Functions that take a list of tensors, which no mode gets to see."""
 
 
-class Substituted(TorchFunctionMode):
+class Substituted(Answering):
     """Puts what the table has in place of an operator, wherever the model calls it."""
+
+    def __init__(self) -> None:
+        super().__init__(_substituted)
 
     def __enter__(self) -> Any:
         """Take also what torch calls past its own overriding."""
@@ -39,20 +43,11 @@ class Substituted(TorchFunctionMode):
         mode: Any = super()
         mode.__exit__(*exception)
 
-    def __torch_function__(
-        self, func: Any, types: Any, args: tuple[Any, ...] = (), kwargs: Any = None
-    ) -> Any:
-        """Run the substitute, or the operator itself where the table has none for these arguments.
 
-        Within a substitute this mode is off, so it may use the operator that it stands for.
-        """
-        kwargs = kwargs or {}
-        substitute = _substitute_of(func)
-        if substitute is not None:
-            result = substitute(*args, **kwargs)
-            if result is not NotImplemented:
-                return result
-        return func(*args, **kwargs)
+def _substituted(func: Any, *args: Any, **kwargs: Any) -> Any:
+    """What the substitute answers, if the table has one for these arguments."""
+    substitute = _substitute_of(func)
+    return NotImplemented if substitute is None else substitute(*args, **kwargs)
 
 
 def _substitute_of(func: Any) -> Callable[..., Any] | None:

@@ -6,8 +6,8 @@ from contextlib import nullcontext
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
+from pytest_accelerate.zoo.answering import Answering
 from pytest_accelerate.zoo.around import Around
 
 
@@ -21,17 +21,12 @@ class Hashing(Around):
     def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor) -> Any:
         """What the model says of tokens (batch, length)."""
         double = next(self.model.parameters()).dtype is torch.float64
-        with _DrawnInSingle() if double else nullcontext():
+        with Answering(_drawn_in_single) if double else nullcontext():
             return self.model(input_ids, attention_mask=attention_mask)
 
 
-class _DrawnInSingle(TorchFunctionMode):
+def _drawn_in_single(func: Any, *args: Any, **kwargs: Any) -> Any:
     """Normal numbers of float64 that are those which float32 would have got."""
-
-    def __torch_function__(
-        self, func: Any, types: Any, args: Any = (), kwargs: dict[str, Any] | None = None
-    ) -> Any:
-        kwargs = kwargs or {}
-        if func is torch.randn and kwargs.get("dtype") is torch.float64:
-            return func(*args, **{**kwargs, "dtype": torch.float32}).double()
-        return func(*args, **kwargs)
+    if func is torch.randn and kwargs.get("dtype") is torch.float64:
+        return func(*args, **{**kwargs, "dtype": torch.float32}).double()
+    return NotImplemented

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
+from pytest_accelerate.zoo.answering import Answering
 from pytest_accelerate.zoo.around import Around
 
 
@@ -26,7 +25,7 @@ class Rendering(Around):
         painter = self.model.code2wav_dit_model
         # Outside of the mode in which no gradient flows.
         sample = type(painter).sample.__wrapped__
-        with _Drawing(noise):
+        with _drawing(noise):
             spectrogram = sample(painter, conditioning, reference_mel, code, num_steps=3)
         # It takes the batch's axis away from a batch of one.
         sound: torch.Tensor = self.model.code2wav_bigvgan_model(spectrogram)
@@ -42,24 +41,9 @@ class Sounding(Around):
         return sound.reshape(mel_spectrogram.shape[0], -1)
 
 
-class _Drawing(TorchFunctionMode):
-    """Gives what it has where ``torch.randn`` is called."""
-
-    def __init__(self, noise: torch.Tensor) -> None:
-        super().__init__()
-        self._noise = noise
-
-    def __torch_function__(
-        self,
-        func: Any,
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """The noise for a draw, and any other call as it is."""
-        if func is torch.randn:
-            return self._noise
-        return func(*args, **(kwargs or {}))
+def _drawing(noise: torch.Tensor) -> Answering:
+    """Gives the noise where ``torch.randn`` is called."""
+    return Answering(lambda func, *_, **__: noise if func is torch.randn else NotImplemented)
 
 
 class Folding(Around):

@@ -7,13 +7,12 @@ answers from what the first has left there. Here every call is a whole video in 
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 import torch
-from torch.overrides import TorchFunctionMode
 
+from pytest_accelerate.zoo.answering import Answering
 from pytest_accelerate.zoo.around import Around
 
 _SEEN = 4.0
@@ -138,29 +137,19 @@ class Forgetting(Around):
         )
 
 
-class _Unrounded(TorchFunctionMode):
+def _unrounded(func: Any, *args: Any, **_: Any) -> Any:
     """Leaves the memories of SAM 2 and SAM 3 at the model's precision.
 
     They are kept in bfloat16 to save space. That rounding is 40 tolerances of fp32, and where the
     last bit of a number decides it, two machines see the next frame differently by 7e-4.
     """
-
-    def __torch_function__(
-        self,
-        func: Any,
-        types: Sequence[type],
-        args: tuple[Any, ...] = (),
-        kwargs: Mapping[str, Any] | None = None,
-    ) -> Any:
-        """The tensor itself where it would become bfloat16, and any other call as it is."""
-        if func is torch.Tensor.to and torch.bfloat16 in args[1:]:
-            return args[0]
-        return func(*args, **(kwargs or {}))
+    is_rounding = func is torch.Tensor.to and torch.bfloat16 in args[1:]
+    return args[0] if is_rounding else NotImplemented
 
 
 def _call(model: Any, session: Any, index: int) -> Any:
     """The forward pass of a frame, outside of the inference mode in which no gradient flows."""
-    with _Unrounded():
+    with Answering(_unrounded):
         return type(model).forward.__wrapped__(model, session, frame_idx=index)
 
 
