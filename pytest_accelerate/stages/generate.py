@@ -45,54 +45,81 @@ def generate(context: Context) -> Outcome | None:
         return None
     if not hasattr(context.hardware, "load_generator"):  # of an outside plugin that has none
         return Outcome(Verdict.NOT_RUN, f"{context.cell.hardware} has no load_generator")
-    cell = context.cell
-    of_itself = is_reference(cell)
-    against = deaf = ""
+    of_itself = is_reference(context.cell)
     try:
         with closing(hardware.create("cpu").load_generator(specimen, "fp32", TOKENS)) as on_cpu:
-            generation, path, known = on_cpu.generate(specimen.prompt, TOKENS), on_cpu.path, ""
-            expected: Generation | None = generation
+            generation, path = on_cpu.generate(specimen.prompt, TOKENS), on_cpu.path
+            expected, deaf = _Expected(generation), ""
             if of_itself:
-                expected, against = _anew(on_cpu, specimen, generation)
+                expected = _anew(on_cpu, specimen, generation)
                 deaf = _deaf(on_cpu, specimen, generation)
     except MemoryError:
         raise
     except Exception as error:
         raised = specimen.unable or reason_of(error)
         return Outcome(Verdict.NOT_RUN, f"the reference does not generate: {raised}")
-    if not of_itself:
-        loaded = context.hardware.load_generator(specimen, cell.precision, TOKENS)
-        try:
-            generation = loaded.generate(specimen.prompt, TOKENS)
-            path, known = loaded.path, loaded.path_reason
-        finally:
-            loaded.close()
-    compared = Comparison()
-    if expected is not None:
-        compared = compare_generations(generation, expected, tolerance_of(cell.precision))
+    if of_itself:
+        return _judge(context, specimen, generation, expected, path, deaf=deaf)
+    with closing(
+        context.hardware.load_generator(specimen, context.cell.precision, TOKENS)
+    ) as loaded:
+        generation = loaded.generate(specimen.prompt, TOKENS)
+        path, known = loaded.path, loaded.path_reason
+    return _judge(context, specimen, generation, expected, path, known=known)
+
+
+@dataclass(frozen=True)
+class _Expected:
+    """What a generation is compared with."""
+
+    generation: Generation | None
+    """``None`` where nothing could be."""
+    how: str = ""
+    """What it is, where it is not what it is for all; or why there is nothing."""
+
+
+def _judge(
+    context: Context,
+    specimen: GeneratingSpecimen,
+    generation: Generation,
+    expected: _Expected,
+    path: str,
+    *,
+    known: str = "",
+    deaf: str = "",
+) -> Outcome:
+    """Compare, record what was generated, and say what it comes to.
+
+    Args:
+        context: of the cell, which gets the measures.
+        specimen: what generated.
+        generation: of the hardware at hand.
+        expected: the reference.
+        path: how the model got onto the hardware.
+        known: what its graphs are known to disagree by.
+        deaf: the modalities of its prompt that it does not hear.
+    """
+    compared, how = Comparison(), ""
+    if expected.generation is not None:
+        tolerance = tolerance_of(context.cell.precision)
+        compared = compare_generations(generation, expected.generation, tolerance)
+        how = expected.how
     cache = "KV cache" if generation.cached else "no cache"
     context.measures = replace(
         context.measures,
         generated_tokens=len(generation.steps) or None,
-        generation=_joined(
-            specimen.model_class,
-            cache,
-            path,
-            against if expected is not None else "",
-            compared.ties,
-            between=", ",
-        ),
+        generation=_joined(specimen.model_class, cache, path, how, compared.ties, between=", "),
         generated_tokens_per_second=generation.tokens_per_second,
     )
     if compared.reason:
         return Outcome(Verdict.MISMATCH, _joined(compared.reason, known, between="; "))
     if deaf:
         return Outcome(Verdict.INSENSITIVE, f"does not hear its {deaf}")
-    if expected is None:
+    if expected.generation is None:
+        why = specimen.uncached or "it has none"
         return Outcome(
             Verdict.NOT_RUN,
-            f"is the reference; without a cache: {specimen.uncached or 'it has none'}; "
-            f"in float64: {against}",
+            f"is the reference; without a cache: {why}; in float64: {expected.how}",
         )
     return Outcome()
 
@@ -103,12 +130,8 @@ def _joined(*words: str, between: str) -> str:
 
 def _anew(
     reference: LoadedGenerator, specimen: GeneratingSpecimen, cached: Generation
-) -> tuple[Generation | None, str]:
-    """What is generated without a cache, given what is with one.
-
-    Returns:
-        with it, what was done instead; ``None`` and why where nothing could be.
-    """
+) -> _Expected:
+    """What is generated without a cache, given what is with one."""
     prompt = specimen.prompt
     try:
         anew = reference.generate(prompt, TOKENS, cache=False)
@@ -117,14 +140,14 @@ def _anew(
     except Exception:  # the library has no such generation of this type
         anew = cached
     if not anew.cached and not (specimen.uncached and _differ(anew, cached)):
-        return anew, ""
+        return _Expected(anew)
     written, text = cached.outputs.get("output"), prompt.get("input_ids")
     if not specimen.uncached and _is_text(written) and _is_text(text):
         # ``generate`` insists on a cache, as it does where a prompt is given as embeddings. Then
         # the last token is asked for by a prompt that holds all those before it.
         longer = _continued(prompt, written[:, -TOKENS:-1])
         last = reference.generate(longer, 1, cache=False).steps
-        return Generation(cached.outputs, (*cached.steps[:-1], *last)), ""
+        return _Expected(Generation(cached.outputs, (*cached.steps[:-1], *last)))
     # What is generated is no text that could be a prompt.
     try:
         with closing(hardware.create("cpu").load_generator(specimen, "fp64", TOKENS)) as in_double:
@@ -132,11 +155,11 @@ def _anew(
     except MemoryError:
         raise
     except Exception as error:
-        return None, reason_of(error)
+        return _Expected(None, reason_of(error))
     # Some models add up masks of the dtype's lowest value, which overflow in float64 alone.
     if not all(bool(step.logits.isfinite().all()) for step in doubled.steps):
-        return None, "not a number in logits"
-    return doubled, "against float64"
+        return _Expected(None, "not a number in logits")
+    return _Expected(doubled, "against float64")
 
 
 def _deaf(reference: LoadedGenerator, specimen: GeneratingSpecimen, heard: Generation) -> str:
