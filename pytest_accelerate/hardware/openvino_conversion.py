@@ -64,7 +64,7 @@ class Conversion:
 
 def trace(specimen: Specimen, reference: Tensors) -> Conversion:
     """Trace the model on its inputs and convert what was seen."""
-    preparation = Preparation.of(specimen.model, specimen.inputs)
+    preparation = Preparation.of(specimen.model, specimen.inputs, reference)
     completed = preparation.complete(specimen.inputs)
     names = preparation.variable(completed)
     # The exporter makes lists of layouts, and not every model that reads them takes lists.
@@ -75,7 +75,7 @@ def trace(specimen: Specimen, reference: Tensors) -> Conversion:
     }
     traceable = Traceable(specimen.model, {**completed, **given}, names)
     quiet = warnings.catch_warnings()
-    with for_tracing(specimen.model), broadcast_masks(), torch.no_grad(), quiet:
+    with all_experts(specimen.model), broadcast_masks(), torch.no_grad(), quiet:
         warnings.simplefilter("ignore")
         shapes = [list(value.shape) for value in traceable.examples]
         model = openvino.convert_model(traceable.trace(), input=shapes)
@@ -94,9 +94,9 @@ def export(specimen: Specimen, reference: Tensors) -> Conversion:
     """Convert by transformers' exporter."""
     from transformers.exporters.exporter_openvino import OpenVINOConfig, OpenVINOExporter
 
-    preparation = Preparation.of(specimen.model, specimen.inputs)
+    preparation = Preparation.of(specimen.model, specimen.inputs, reference)
     sample = preparation.complete(specimen.inputs)
-    with for_tracing(specimen.model), torch.no_grad(), warnings.catch_warnings():
+    with all_experts(specimen.model), torch.no_grad(), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         model, _ = OpenVINOExporter().export_program(
             specimen.model, sample, config=OpenVINOConfig(dynamic=False, stateful=False)
@@ -112,25 +112,6 @@ def export(specimen: Specimen, reference: Tensors) -> Conversion:
         outputs=_by_name(model, reference),
         order=tuple(reference),
     )
-
-
-@contextlib.contextmanager
-def for_tracing(model: torch.nn.Module) -> Iterator[None]:
-    """Let a mixture of experts run all experts as one product.
-
-    The grouped form takes ``aten::histc``, for which OpenVINO has no translator.
-    """
-    choose = getattr(model, "set_experts_implementation", None)
-    before = getattr(getattr(model, "config", None), "_experts_implementation", None)
-    with all_experts(model):
-        if choose is None or before is None:
-            yield
-            return
-        choose("batched_mm")
-        try:
-            yield
-        finally:
-            choose(before)
 
 
 @contextlib.contextmanager

@@ -2,9 +2,10 @@
 
 A trace keeps the experts that its own tokens chose, and how many tokens each of them got; other
 tokens choose others, already at the second step of a generation. transformers has another form for
-most mixtures (``batched_mm``, see :func:`openvino_conversion.for_tracing`). For the rest, all
-experts answer here, and what was not chosen counts for nothing: the module's own code runs once for
-each expert, as if all tokens had chosen that one.
+most mixtures: all experts run as one product (``batched_mm``; its grouped form takes
+``aten::histc``, for which OpenVINO has no translator). For the rest, all experts answer here, and
+what was not chosen counts for nothing: the module's own code runs once for each expert, as if all
+tokens had chosen that one.
 """
 
 from __future__ import annotations
@@ -22,7 +23,12 @@ Forward = Callable[..., Any]
 @contextmanager
 def all_experts(model: torch.nn.Module) -> Iterator[None]:
     """Let all experts of a model answer, however many are chosen."""
+    choose = getattr(model, "set_experts_implementation", None)
+    before = getattr(getattr(model, "config", None), "_experts_implementation", None)
     with ExitStack() as stack:
+        if choose is not None and before is not None:
+            choose("batched_mm")
+            stack.callback(choose, before)
         for module in model.modules():
             form = _FORMS.get(type(module).__name__)
             if form is not None:

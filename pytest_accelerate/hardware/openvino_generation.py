@@ -26,7 +26,8 @@ from pytest_accelerate.hardware.generation import (
     watching,
 )
 from pytest_accelerate.hardware.leaves import leaves
-from pytest_accelerate.hardware.openvino_conversion import broadcast_masks, for_tracing
+from pytest_accelerate.hardware.openvino_conversion import broadcast_masks
+from pytest_accelerate.hardware.openvino_experts import all_experts
 from pytest_accelerate.hardware.openvino_policy import cheapest
 from pytest_accelerate.hardware.openvino_step_conversion import (
     CACHES,
@@ -73,7 +74,7 @@ class OpenVINOGenerator:
         self._model: Any = specimen.model
         groups = _groups(_called(self._model, specimen.prompt, tokens))
         self._graphs: dict[int, dict[Signature, StepGraph]] = {}
-        tracing = (for_tracing(self._model), _whole_caches(), broadcast_masks())
+        tracing = (all_experts(self._model), _whole_caches(), broadcast_masks())
         with ExitStack() as stack, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for context in tracing:

@@ -23,6 +23,7 @@ from pytest_accelerate.hardware.openvino_inputs import Preparation
 from pytest_accelerate.hardware.openvino_layout import FixedLayout, traceable, untraced
 from pytest_accelerate.hardware.openvino_operators import Substituted
 from pytest_accelerate.hardware.openvino_tracing import trace
+from pytest_accelerate.hardware.outputs import flatten
 
 CACHES = ("past_key_values", "cache", "cache_params", "state", "mems", "past_buckets_states")
 """What transformers calls the inputs that are handed on from call to call."""
@@ -67,7 +68,7 @@ def export_step(calls: Sequence[Call]) -> ConvertedStep:
     module_of_the_library: Any = module
     with torch.no_grad():
         model, _ = OpenVINOExporter().export_program(module_of_the_library, inputs, config=config)
-    preparation = Preparation.of(module, calls[0].inputs)
+    preparation = _preparation(calls[0])
     return ConvertedStep(
         "export",
         model,
@@ -75,6 +76,10 @@ def export_step(calls: Sequence[Call]) -> ConvertedStep:
         given=_ports(model.outputs, leaves(calls[0].output), "output."),
         tensors=lambda given: leaves(preparation.complete(given)),
     )
+
+
+def _preparation(call: Call) -> Preparation:
+    return Preparation.of(call.module, call.inputs, flatten(call.output))
 
 
 def _ports(ports: Sequence[Any], tensors: Mapping[str, Any], prefix: str) -> dict[str, str]:
@@ -90,7 +95,7 @@ class _TracedStep:
         first = calls[0]
         self.module = first.module
         self._fixed = len(calls) == 1
-        self._preparation = Preparation.of(first.module, first.inputs) if self._fixed else None
+        self._preparation = _preparation(first) if self._fixed else None
         self._inputs = self._complete(first.inputs)
         found = leaves(self._inputs)
         baked = self._preparation.baked if self._preparation is not None else {}

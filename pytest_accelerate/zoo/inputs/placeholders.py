@@ -34,17 +34,18 @@ def count(feeding: Feeding) -> None:
         taken = inspect.signature(make).parameters
         inputs = {name: value for name, value in feeding.inputs.items() if name in taken}
         with torch.no_grad():
-            feeding.placeholders[modality] = _each(make, inputs) or _split(_rows(make(**inputs)))
+            rows = _rows(make(**inputs))
+            feeding.placeholders[modality] = _each(make, inputs, sum(rows)) or _split(rows)
 
 
-def _each(make: Callable[..., Any], inputs: Mapping[str, Any]) -> list[int]:
+def _each(make: Callable[..., Any], inputs: Mapping[str, Any], total: int) -> list[int]:
     """How many features each row makes alone; empty where they do not add up to what all make."""
     try:
         layout = Rows.of(inputs)
         counts = [sum(_rows(make(**row))) for row in layout.split(inputs)]
     except Exception:
         return []  # its inputs do not tell their rows, or it does not take one alone
-    return counts if len(counts) == BATCH and sum(counts) == sum(_rows(make(**inputs))) else []
+    return counts if len(counts) == BATCH and sum(counts) == total else []
 
 
 def _rows(features: Any) -> list[int]:
