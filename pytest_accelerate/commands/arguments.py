@@ -20,3 +20,12 @@ def add_matrix_dir(parser: argparse.ArgumentParser, what: str = "") -> None:
         default=Path("matrix"),
         help=f"{what} ({default})" if what else default,
     )
+
+
+def add_whole(parser: argparse.ArgumentParser) -> None:
+    """Add ``--whole``, for what tells of the newest run unless asked for more."""
+    parser.add_argument(
+        "--whole",
+        action="store_true",
+        help="tell of the newest run about each column, as after a merge of several machines' runs",
+    )

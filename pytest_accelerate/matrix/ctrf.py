@@ -1,10 +1,11 @@
-"""The newest run in the Common Test Report Format, specification 0.0.0 (https://ctrf.io)."""
+"""The newest run, or the whole matrix, in the Common Test Report Format, specification 0.0.0 (https://ctrf.io)."""
 
 from __future__ import annotations
 
 import json
 from collections import Counter
-from datetime import datetime, timedelta
+from collections.abc import Sequence
+from datetime import datetime
 from importlib import metadata
 from typing import Any
 
@@ -25,14 +26,18 @@ _STATUS = {
 """Every other verdict is ``failed``; the verdict itself is the raw status."""
 
 
-def report(history: History) -> str:
-    """The report of the newest run, as JSON text; an empty one where there is none."""
-    record = history.newest
-    results = list(record.results.values()) if record else []
-    tests = [_test(result) for result in results]
+def report(history: History, *, whole: bool = False) -> str:
+    """A report as JSON text; an empty one where there is no run.
+
+    Args:
+        history: the newest run, and all that was known before it.
+        whole: tell of the newest run about each column instead; the environment is the newest's.
+    """
+    records, _ = history.told(whole=whole)
+    tests = [_test(result) for record in records for result in record.results.values()]
     counts = Counter(test["status"] for test in tests)
     summary = {name: counts[name] for name in ("passed", "failed", "skipped", "pending", "other")}
-    start, stop = _span(record)
+    start, stop = _span(records)
     document = {
         "reportFormat": "CTRF",
         "specVersion": "0.0.0",
@@ -44,7 +49,7 @@ def report(history: History) -> str:
             },
             "summary": {"tests": len(tests), **summary, "start": start, "stop": stop},
             "tests": tests,
-            "environment": _environment(record),
+            "environment": _environment(history.newest),
         },
     }
     return json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1) + "\n"
@@ -92,13 +97,12 @@ def _environment(record: RunRecord | None) -> dict[str, Any]:
     }
 
 
-def _span(record: RunRecord | None) -> tuple[int, int]:
-    """Milliseconds since 1970 of the start and of the end, as far as it is known."""
-    if record is None:
-        return 0, 0
-    start = datetime.fromisoformat(record.run.started)
-    stop = start + timedelta(seconds=record.seconds or 0.0)
-    return _milliseconds(start.timestamp()), _milliseconds(stop.timestamp())
+def _span(records: Sequence[RunRecord]) -> tuple[int, int]:
+    """Milliseconds since 1970 of the first start and of the last end, as far as it is known."""
+    starts = [datetime.fromisoformat(record.run.started).timestamp() for record in records]
+    took = [record.seconds or 0.0 for record in records]
+    stops = [start + seconds for start, seconds in zip(starts, took, strict=True)]
+    return _milliseconds(min(starts, default=0.0)), _milliseconds(max(stops, default=0.0))
 
 
 def _milliseconds(seconds: float) -> int:

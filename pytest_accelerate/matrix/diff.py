@@ -11,7 +11,7 @@ A mock is compared with a mock, and live with live.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from dataclasses import dataclass, fields
 from pathlib import Path
 
@@ -79,19 +79,19 @@ class Changes:
                 yield spec.name, value
 
 
-def compare(old: Matrix, new: Matrix, *, whole: bool = False) -> Changes:
+def compare(old: Matrix, new: Matrix, *, known: Collection[Column] = ()) -> Changes:
     """Compare two matrices cell by cell.
 
     Args:
         old: what was.
         new: what is.
-        whole: whether ``old`` is all that was known, so that a column it has not is new.
+        known: the columns that were known before, where ``old`` tells it: a cell of another is new.
     """
     kinds: dict[str, list[Change]] = {}
     unchanged = not_compared = 0
     for cell in sorted({*old.entries, *new.entries}):
         change = Change(cell, old.entries.get(cell), new.entries.get(cell))
-        kind = _presence(change, old, new, whole) or _verdicts(change)
+        kind = _presence(change, old, new, known) or _verdicts(change)
         if kind == "not compared":
             not_compared += 1
         elif kind == "unchanged":
@@ -178,7 +178,7 @@ def describe(change: Change) -> str:
     return f"{text}: {reason}" if reason else text
 
 
-def _presence(change: Change, old: Matrix, new: Matrix, whole: bool) -> str | None:
+def _presence(change: Change, old: Matrix, new: Matrix, known: Collection[Column]) -> str | None:
     """What it is that one side alone has the cell; ``None`` when both do."""
     was_listed, is_listed = old.knows(change.cell), new.knows(change.cell)
     if change.new is None:
@@ -186,10 +186,10 @@ def _presence(change: Change, old: Matrix, new: Matrix, whole: bool) -> str | No
     if change.old is None:
         is_column_new = (
             isinstance(change.cell, ModelCell)
-            and bool(old.columns)
-            and Column.of(change.cell) not in old.columns
+            and bool(known)
+            and Column.of(change.cell) not in known
         )
-        if whole and is_column_new:
+        if is_column_new:
             return "new"
         return "new" if was_listed is False and is_listed is not False else "not compared"
     return None

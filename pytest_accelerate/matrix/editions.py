@@ -11,7 +11,7 @@ from packaging.version import InvalidVersion, Version
 from pytest_accelerate.cells import Cell, ModelCell, Verdict
 from pytest_accelerate.errors import UsageError, nearest
 from pytest_accelerate.matrix.diff import Changes, compare
-from pytest_accelerate.matrix.history import by_start
+from pytest_accelerate.matrix.history import RunNews, by_start
 from pytest_accelerate.matrix.merge import Entry, Matrix, merge
 from pytest_accelerate.matrix.store import Run, read_header, read_run, run_files
 
@@ -39,7 +39,7 @@ class Editions:
         )
 
     @property
-    def changes(self) -> Changes:
+    def news(self) -> RunNews:
         """What the newest release changed against the one before, at the cells of the newest.
 
         What has vanished stands at the one before, which alone has it.
@@ -53,13 +53,8 @@ class Editions:
             )
             for kind, found in changes.kinds()
         }
-        return Changes(**moved, unchanged=changes.unchanged, not_compared=changes.not_compared)
-
-    @property
-    def since(self) -> str:
-        """What the changes are compared with: ``transformers 5.22.0``."""
-        *_, old, _ = self.releases
-        return self._edition(old)
+        told = Changes(**moved, unchanged=changes.unchanged, not_compared=changes.not_compared)
+        return RunNews((self._edition(new),), told, since=self._edition(old))
 
     def _edition(self, version: str) -> str:
         return f"{self.package} {version}"
@@ -90,7 +85,7 @@ def read_editions(results_dir: Path, package: str) -> Editions:
         }
         record = read_run(path, known)
         if ModelCell in {*record.about, *map(type, known)}:
-            merged = merge([record], before).only(frozenset({ModelCell}))
+            merged = merge([record], before).only(lambda cell: isinstance(cell, ModelCell))
             releases[packages[package]] = merged
     if not releases:
         raise UsageError(

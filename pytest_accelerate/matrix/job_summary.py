@@ -1,4 +1,4 @@
-"""The newest run in Markdown, for the summary of a CI job."""
+"""The newest run, or the whole matrix, in Markdown, for the summary of a CI job."""
 
 from __future__ import annotations
 
@@ -18,21 +18,25 @@ NEWS, FAILURES = 50, 200
 cut as they are, the whole stays below a quarter of the 1 MiB that a CI job's summary may have."""
 
 
-def markdown(history: History) -> str:
-    """Title, totals by column, what changed, and what does not pass, each with its reason."""
-    record = history.newest
-    if record is None:
+def markdown(history: History, *, whole: bool = False) -> str:
+    """Title, totals by column, what changed, and what does not pass, each with its reason.
+
+    Args:
+        history: the newest run, and all that was known before it.
+        whole: tell of the newest run about each column instead.
+    """
+    records, news = history.told(whole=whole)
+    if not records:
         return "No results."
-    lines = [
-        "# Compatibility matrix",
-        "",
-        _about(record),
-        "",
-        *_table(tallies(merge([record]))),
-    ]
-    if history.changes is not None:
-        lines += ["", f"## Since {history.since}", "", *_news(history.changes)]
-    failing = [result for result in record.results.values() if result.verdict not in GREEN]
+    lines = ["# Compatibility matrix"]
+    for record in records:
+        lines += ["", _about(record)]
+    matrix = merge(records)
+    lines += ["", *_table(tallies(matrix))]
+    for each in news:
+        lines += ["", f"## {_text(each.title)}", "", *_news(each.changes)]
+    results = [entry.result for entry in matrix.entries.values()]
+    failing = [result for result in results if result.verdict not in GREEN]
     if failing:
         lines += ["", "## Not passing", "", *_failures(failing)]
     return "\n".join(lines) + "\n"

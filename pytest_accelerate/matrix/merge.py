@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -150,12 +150,12 @@ class Matrix:
         cells = sorted({*self.verified, *self.tests})
         return {cell: _with_tests(cell, self.verified.get(cell), self.tests) for cell in cells}
 
-    def only(self, kinds: frozenset[type[Cell]]) -> Matrix:
-        """The cells of these kinds alone."""
+    def only(self, is_wanted: Callable[[Cell], bool]) -> Matrix:
+        """Some of the cells alone."""
         return replace(
             self,
-            verified={cell: each for cell, each in self.verified.items() if type(cell) in kinds},
-            tests={cell: each for cell, each in self.tests.items() if type(cell) in kinds},
+            verified={cell: each for cell, each in self.verified.items() if is_wanted(cell)},
+            tests={cell: each for cell, each in self.tests.items() if is_wanted(cell)},
         )
 
     @cached_property

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from urllib.parse import quote
 
 from pytest_accelerate.matrix.diff import Change, Changes
+from pytest_accelerate.matrix.history import RunNews
 from pytest_accelerate.matrix.squares import address, place
 from pytest_accelerate.matrix.text import one_line
 
@@ -49,9 +50,9 @@ class Item:
     named: tuple[Named, ...]
 
 
-def items(changes: Changes | None) -> Iterator[Item]:
+def items(changes: Changes) -> Iterator[Item]:
     """The kinds of change that there are, each with where it leads."""
-    for kind, each in changes.kinds() if changes else ():
+    for kind, each in changes.kinds():
         if each:
             yield Item(
                 kind=word(kind).replace("-", " "),
@@ -68,11 +69,15 @@ def word(kind: str) -> str:
     return "other-verdict" if kind == "changed" else kind.replace("_", "-")
 
 
-def compared(changes: Changes) -> str:
-    """How much the comparison rests on."""
-    same = f"{changes.unchanged:,} cell{'' if changes.unchanged == 1 else 's'} as before"
-    left = changes.not_compared
-    return f"{same}, {left:,} not compared: one side alone ran them or a stage" if left else same
+def compared(told: RunNews, *, alone: bool) -> str:
+    """How much the comparison rests on; of several runs, which one of them, and with what."""
+    if not told.since:
+        return told.title
+    same, left = told.changes.unchanged, told.changes.not_compared
+    counts = f"{same:,} cell{'' if same == 1 else 's'} as before"
+    if left:
+        counts += f", {left:,} not compared: one side alone ran them or a stage"
+    return counts if alone else f"{told.title}: {counts}"
 
 
 def link_to(cell_address: str) -> str:

@@ -28,9 +28,9 @@ def publish(matrix_dir: Path, history: History | None = None) -> Path:
     """
     history = history or read_history(matrix_dir / "results")
     page = matrix_dir / "index.html"
-    matrix, changes, since = history.matrix, history.changes, history.since
+    matrix = history.matrix
     kinds = taxonomy.known_to(matrix.runs)
-    write_whole(page, render(matrix, changes, since, history.past, kinds, history.runs))
+    write_whole(page, render(matrix, history.news, history.past, kinds, history.runs))
     folder = matrix_dir / "badges"
     badges.write(matrix, folder, kinds, badges.drawn_families(folder, matrix, kinds))
     return page
@@ -56,6 +56,6 @@ def publish_by(matrix_dir: Path, package: str, page: Path | None = None) -> Path
     page = page or matrix_dir / f"by-{package}.html"
     matrix = editions.matrix
     kinds = taxonomy.known_to(matrix.runs)
-    text = render(matrix, editions.changes, editions.since, taxonomy=kinds, by=package)
+    text = render(matrix, [editions.news], taxonomy=kinds, by=package)
     write_whole(page, text)
     return page

@@ -17,6 +17,7 @@ from pytest_accelerate.errors import UnwritableMatrix
 from pytest_accelerate.matrix import api_page, causes, chips, details, facts, figures, news, squares
 from pytest_accelerate.matrix.blocks import pack
 from pytest_accelerate.matrix.diff import Changes
+from pytest_accelerate.matrix.history import RunNews
 from pytest_accelerate.matrix.layout import Layout, Member
 from pytest_accelerate.matrix.merge import Column, Matrix, Tally
 from pytest_accelerate.matrix.past import Listed, Past
@@ -104,8 +105,7 @@ class RunLine:
 
 def render(
     matrix: Matrix,
-    changes: Changes | None = None,
-    since: str = "",
+    told: Sequence[RunNews] = (),
     past: Sequence[Past] = (),
     taxonomy: Taxonomy | None = None,
     runs: Sequence[Listed] = (),
@@ -115,8 +115,7 @@ def render(
 
     Args:
         matrix: what to draw; the same matrix gives the same page.
-        changes: what is not as it was, marked on the page; ``None`` when there is nothing before.
-        since: what ``changes`` is compared with, in words.
+        told: what the newest runs changed, marked on the page; nothing when none was before them.
         past: the newest runs, for the history of each cell and to compare any two.
         taxonomy: the tasks and families of model types; without one they are not grouped.
         runs: all runs, which are listed with links to their files beside the page.
@@ -131,6 +130,7 @@ def render(
     counts = f"--columns: {len(columns)}; --modes: {len(matrix.modes)};"
     style = f"{''.join(map(_asset, STYLES))}:root {{ {counts} }}\n"
     script = '"use strict";\n' + "".join(map(_asset, SCRIPTS))
+    changes = sum((each.changes for each in told), Changes())
     changed = squares.news_of(changes)
     strip = list(news.items(changes))
     clusters = list(_clusters(matrix))
@@ -157,8 +157,8 @@ def render(
         modes=matrix.modes,
         modes_in_words=api_page.PLAIN,
         news=strip,
-        since=since,
-        compared=news.compared(changes) if changes else "",
+        since=told[0].since if len(told) == 1 else "",
+        compared=[news.compared(each, alone=len(told) == 1) for each in told],
         chips=list(chips.common(matrix, columns, layout, strip)),
         grammar=list(chips.grammar(matrix, columns)),
         clusters=clusters,

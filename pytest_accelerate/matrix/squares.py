@@ -76,10 +76,10 @@ _TOLD_BY_VERDICT = ("regressed", "fixed", "newly_tested", "changed")
 """The news that are told by what a cell was before."""
 
 
-def news_of(changes: Changes | None) -> dict[Cell, News]:
+def news_of(changes: Changes) -> dict[Cell, News]:
     """The news of each changed cell."""
     news: dict[Cell, News] = {}
-    for kind, each in changes.kinds() if changes else ():
+    for kind, each in changes.kinds():
         for change in each:
             old = change.old if kind in _TOLD_BY_VERDICT else None
             news[change.cell] = News(kind, f"was {old.result.verdict}" if old else kind)

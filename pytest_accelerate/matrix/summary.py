@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
 
 from pytest_accelerate.cells import Result, Verdict
@@ -18,20 +18,22 @@ NEWS = 10
 """Cells named at most of each kind of change."""
 
 
-def summarise(history: History, page: Path | None = None) -> list[str]:
+def summarise(history: History, page: Path | None = None, *, whole: bool = False) -> list[str]:
     """Lines of plain text about the newest run.
 
     Args:
         history: the run, and all that was known before it.
         page: the page that shows it.
+        whole: tell of the newest run about each column instead.
     """
-    record = history.newest
-    if record is None:
+    records, news = history.told(whole=whole)
+    if not records:
         return ["no results"]
-    lines = [*_counts(merge([record])), "", *_slowest(record), "", *_totals(record)]
-    if history.changes is not None:
-        title, *news = render_text(history.changes, NEWS)
-        lines += ["", f"since {history.since}: {title}", *news]
+    lines = [*_counts(merge(records)), "", *_slowest(records), ""]
+    lines += [line for record in records for line in _totals(record)]
+    for each in news:
+        headline, *kinds = render_text(each.changes, NEWS)
+        lines += ["", f"{each.title}: {headline}", *kinds]
     if page is not None:
         lines += ["", f"page: {page}"]
     return lines
@@ -70,9 +72,10 @@ def share(tally: Tally) -> str:
     return f"{tally.percent} % of {tally.counted} tested"
 
 
-def _slowest(record: RunRecord) -> Iterator[str]:
-    yield f"slowest {min(SLOWEST, len(record.results))} cells:"
-    for result in sorted(record.results.values(), key=_seconds, reverse=True)[:SLOWEST]:
+def _slowest(records: Sequence[RunRecord]) -> Iterator[str]:
+    results = [result for record in records for result in record.results.values()]
+    yield f"slowest {min(SLOWEST, len(results))} cells:"
+    for result in sorted(results, key=_seconds, reverse=True)[:SLOWEST]:
         line = f"  {figures.seconds(_seconds(result)):>12}  {one_line(result.cell.id, 60)}"
         if result.stages:
             stage = max(result.stages, key=lambda stage: stage.seconds)

@@ -17,6 +17,8 @@ from pytest_accelerate.cells import (
     Verdict,
 )
 from pytest_accelerate.environment import Environment
+from pytest_accelerate.matrix.diff import compare
+from pytest_accelerate.matrix.history import RunNews
 from pytest_accelerate.matrix.merge import Matrix, merge
 from pytest_accelerate.matrix.store import Run, RunRecord
 
@@ -114,6 +116,11 @@ def make_api_result(
 def make_record(run: Run, *results: Result, partial: bool = False) -> RunRecord:
     """A run with its results, as if read from disk."""
     return RunRecord(run, {result.cell: result for result in results}, True, partial, 12.0)
+
+
+def make_news(old: Matrix, new: Matrix) -> RunNews:
+    """What is told of two matrices."""
+    return RunNews(("cpu-fp32",), compare(old, new), "the run of yesterday")
 
 
 def make_matrix(*results: Result, day: int = 1, **fields: object) -> Matrix:

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from matrix_builders import make_api_result, make_record, make_result, make_run
+from matrix_builders import make_api_result, make_news, make_record, make_result, make_run
 
 from pytest_accelerate.cells import Result, Verdict
-from pytest_accelerate.matrix.diff import compare
 from pytest_accelerate.matrix.merge import merge
 from pytest_accelerate.matrix.render import render
 
@@ -35,8 +34,8 @@ def open_page(browser: Any, tmp_path: Path) -> Iterator[Open]:
         before = make_record(make_run(1), make_api_result("images_edit"))
         now = make_record(make_run(2), *results)
         path = tmp_path / "index.html"
-        changes = compare(merge([before]), merge([now]))
-        path.write_text(render(merge([now]), changes, "yesterday"), encoding="utf-8")
+        news = make_news(merge([before]), merge([now]))
+        path.write_text(render(merge([now]), [news]), encoding="utf-8")
         contexts.append(
             browser.new_context(
                 viewport={"width": width, "height": 800},

@@ -94,11 +94,11 @@ def test_a_new_column_is_new_only_where_all_that_was_is_known() -> None:
     old = make_matrix(make_result("bert"))
     int8 = replace(make_result("bert", Verdict.ERROR), cell=ModelCell("bert", "cpu", "int8"))
     new = make_matrix(make_result("bert"), int8, day=2)
-    assert names(compare(old, new, whole=True)) == {"new": ["bert"]}
+    assert names(compare(old, new, known=old.columns)) == {"new": ["bert"]}
     assert names(compare(old, new)) == {}
     # A column that was there before, for other types.
     more = make_matrix(make_result("bert"), replace(int8, cell=ModelCell("vit", "cpu", "int8")))
-    assert names(compare(more, new, whole=True)) == {}
+    assert names(compare(more, new, known=more.columns)) == {}
 
 
 def test_what_a_run_did_not_select_is_no_news() -> None:

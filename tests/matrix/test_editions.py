@@ -51,13 +51,13 @@ def test_each_release_is_a_column(results: Path) -> None:
 
 def test_the_newest_release_is_compared_with_the_one_before(results: Path) -> None:
     """A regression is named at the cell of the newest release."""
-    editions = read_editions(results, "transformers")
+    news = read_editions(results, "transformers").news
     new = "transformers 5.23.0"
-    assert [change.cell for change in editions.changes.regressed] == [
+    assert [change.cell for change in news.changes.regressed] == [
         ModelCell("bert", "cpu", edition=new)
     ]
-    assert [change.cell.id for change in editions.changes.fixed] == [f"vit-cpu-fp32 ({new})"]
-    assert editions.since == "transformers 5.9.0"
+    assert [change.cell.id for change in news.changes.fixed] == [f"vit-cpu-fp32 ({new})"]
+    assert news.since == "transformers 5.9.0"
 
 
 @pytest.mark.parametrize(
@@ -76,7 +76,7 @@ def test_what_vanished_stands_where_it_was(tmp_path: Path, write_run: Callable[.
     new = replace(run_with("5.23.0", 2), listed=("bert",))
     write_run(old, make_result("bert"), make_result("mega"))
     write_run(new, make_result("bert"))
-    (change,) = read_editions(tmp_path / "results", "transformers").changes.vanished
+    (change,) = read_editions(tmp_path / "results", "transformers").news.changes.vanished
     assert change.cell == ModelCell("mega", "cpu", edition="transformers 5.9.0")
 
 

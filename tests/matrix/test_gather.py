@@ -11,7 +11,7 @@ from matrix_builders import make_api_result, make_result, make_run
 
 from pytest_accelerate.cells import Verdict
 from pytest_accelerate.cli import main
-from pytest_accelerate.matrix.history import read_history
+from pytest_accelerate.matrix.history import RunNews, read_history
 from pytest_accelerate.matrix.merge import merge_folder
 
 
@@ -115,14 +115,65 @@ def test_what_cannot_be_merged_changes_nothing(
 def test_a_change_of_models_is_told_after_a_run_of_providers(
     tmp_path: Path, write_run: Callable[..., Path]
 ) -> None:
-    """The newest run of each half is compared with what was before it."""
+    """The newest run of each half is compared with what was before it, and it alone tells it."""
     write_run(make_run(1), make_result("bert"))
     write_run(make_run(2), make_api_result())
     write_run(make_run(3), make_result("bert", Verdict.CRASH))
     write_run(make_run(4), make_api_result(verdict=Verdict.ERROR))
-    changes = read_history(tmp_path / "results").changes
-    assert changes is not None
-    assert [change.cell.id for change in changes.regressed] == ["bert-cpu-fp32", "openai-chat-mock"]
+    history = read_history(tmp_path / "results")
+    assert [regressed(news) for news in history.news] == [["openai-chat-mock"], ["bert-cpu-fp32"]]
+    assert [news.title for news in history.news] == [
+        "mock since the run of 2026-11-02 08:00 UTC",
+        "cpu-fp32 since the run of 2026-11-01 08:00 UTC",
+    ]
+    _, (told,) = history.told(whole=False)
+    assert told == history.news[0]
+
+
+def test_each_machine_of_a_merge_tells_what_it_changed(
+    tmp_path: Path, write_run: Callable[..., Path]
+) -> None:
+    """Runs of one column each, as of one hardware a machine, hide none of each other's news."""
+    write_run(make_run(1), make_result("bert"), make_result("bert", hardware="openvino"))
+    write_run(make_run(2), make_result("bert", Verdict.CRASH))
+    write_run(make_run(3), make_result("bert", Verdict.ERROR, "openvino"))
+    write_run(make_run(4), make_result("bert", hardware="cuda"))
+    history = read_history(tmp_path / "results")
+    assert [(*news.columns, regressed(news)) for news in history.news] == [
+        ("cuda-fp32", []),
+        ("openvino-fp32", ["bert-openvino-fp32"]),
+        ("cpu-fp32", ["bert-cpu-fp32"]),
+    ]
+    first = history.news[0]
+    assert first.title == "cuda-fp32 for the first time"
+    assert [change.cell.id for change in first.changes.new] == ["bert-cuda-fp32"]
+    records, _ = history.told(whole=True)
+    assert [cell.id for record in records for cell in record.results] == [
+        "bert-cuda-fp32",
+        "bert-openvino-fp32",
+        "bert-cpu-fp32",
+    ]
+
+
+def test_the_whole_matrix_is_told_when_asked(
+    tmp_path: Path, write_run: Callable[..., Path], capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Summary and export tell the newest run alone, and with --whole that of each column."""
+    write_run(make_run(1), make_result("bert", Verdict.CRASH, reason="died of SIGSEGV"))
+    write_run(make_run(2), make_result("vit", hardware="openvino"))
+    folder = ["--matrix-dir", str(tmp_path)]
+    for command in (["summary"], ["summary", "--markdown"], ["export"]):
+        assert main([*command, *folder]) == 0
+        assert "SIGSEGV" not in capsys.readouterr().out
+        assert main([*command, "--whole", *folder]) == 0
+        told = capsys.readouterr().out
+        assert told.count("died of SIGSEGV") == (0 if command == ["summary"] else 1)
+        assert all(f"{name}-fp32" in told for name in ("cpu", "openvino"))
+
+
+def regressed(news: RunNews) -> list[str]:
+    """The cells that a run made worse."""
+    return [change.cell.id for change in news.changes.regressed]
 
 
 def test_a_history_is_the_merge_of_all_its_runs(

@@ -7,10 +7,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from matrix_builders import make_record, make_result, make_run
+from matrix_builders import make_news, make_record, make_result, make_run
 
 from pytest_accelerate.cells import Verdict
-from pytest_accelerate.matrix.diff import compare
 from pytest_accelerate.matrix.merge import merge
 from pytest_accelerate.matrix.render import render
 
@@ -34,7 +33,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> str:
     )
     old, new = merge([before]), merge([before, now])
     path: Path = tmp_path_factory.mktemp("page") / "index.html"
-    path.write_text(render(new, compare(old, new), "yesterday"), encoding="utf-8")
+    path.write_text(render(new, [make_news(old, new)]), encoding="utf-8")
     return path.as_uri()
 
 

@@ -11,6 +11,7 @@ import pytest
 from matrix_builders import (
     make_api_result,
     make_matrix,
+    make_news,
     make_record,
     make_result,
     make_run,
@@ -18,7 +19,6 @@ from matrix_builders import (
 )
 
 from pytest_accelerate.cells import Measures, Result, Verdict
-from pytest_accelerate.matrix.diff import compare
 from pytest_accelerate.matrix.merge import merge
 from pytest_accelerate.matrix.past import past_of
 from pytest_accelerate.matrix.publish import publish
@@ -68,7 +68,7 @@ def write(path: Path) -> str:
     )
     old, new = merge([before]), merge([before, now])
     past = [past_of(before), past_of(now)]
-    page = render(new, compare(old, new), "yesterday", past, TAXONOMY)
+    page = render(new, [make_news(old, new)], past, TAXONOMY)
     path.write_text(page, encoding="utf-8")
     return path.as_uri()
 
@@ -127,14 +127,14 @@ def test_columns_sort_by_what_they_show(page: Any, address: str) -> None:
     rising = ["clip", "bert", "albert", "clip_text_model", "a_clip_part"]
     assert names(page) == rising
     assert head.get_attribute("aria-sort") == "ascending"
-    assert "20 ms" in page.locator("#matrix tbody tr:visible").nth(1).inner_text()
+    assert "20 ms" in page.locator("#matrix tbody tr:visible").nth(1).text_content()
     head.get_by_role("button").click()
     falling = ["clip_text_model", "albert", "bert", "clip", "a_clip_part"]
     assert names(page) == falling
     visit(page, page.url)
     assert names(page) == falling
     page.select_option("#show", "")
-    assert "3.1e-07" in page.locator("#matrix tr", has_text="albert").first.inner_text()
+    assert "3.1e-07" in page.locator("#matrix tr", has_text="albert").first.text_content()
     head.get_by_role("button").click()
     assert names(page)[0].startswith("[zero-shot")
     assert page.locator("#matrix tbody tr:visible td").count() == 14
@@ -193,7 +193,7 @@ def test_every_measure_sorts(browser: Any, tmp_path: Path) -> None:
 
 def test_what_changed_leads_to_its_cells(page: Any) -> None:
     """Each kind of change filters the table, and each cell it names opens."""
-    strip = page.get_by_role("region", name="What changed since yesterday")
+    strip = page.get_by_role("region", name="What changed since the run of yesterday")
     assert "regressed" in strip.inner_text()
     strip.get_by_role("link", name="1 slower").click()
     assert names(page) == ["[fill-mask 2]", "bert"]

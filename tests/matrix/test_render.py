@@ -14,11 +14,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from matrix_builders import make_api_result, make_matrix, make_record, make_result, make_run
+from matrix_builders import (
+    make_api_result,
+    make_matrix,
+    make_news,
+    make_record,
+    make_result,
+    make_run,
+)
 
 from pytest_accelerate.cells import Verdict
 from pytest_accelerate.errors import UnwritableMatrix
-from pytest_accelerate.matrix.diff import compare
 from pytest_accelerate.matrix.merge import Matrix, merge
 from pytest_accelerate.matrix.publish import publish
 from pytest_accelerate.matrix.render import render
@@ -214,7 +220,7 @@ def test_latencies_that_changed_are_told_by_their_kind() -> None:
     """A slower cell has no verdict it had before: it says slower."""
     old = make_matrix(make_result(latency_seconds=0.01, latency_is_hint=False))
     new = make_matrix(make_result(latency_seconds=0.05, latency_is_hint=False), day=2)
-    page = Page(render(new, compare(old, new), "yesterday"))
+    page = Page(render(new, [make_news(old, new)]))
     assert "slower" in page.rows[1][1]
 
 

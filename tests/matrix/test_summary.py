@@ -33,7 +33,9 @@ def test_the_summary_of_a_run(write_run: Callable[..., Path], tmp_path: Path) ->
     text = "\n".join(lines)
     assert "9 s  bert-cpu-fp32  (agree 500 ms)" in text
     assert "3 cells in 12 s, partial: 4 were collected" in text
-    assert "since the run of 2026-11-01 08:00 UTC: 1 regressed, 1 new, 1 unchanged" in text
+    columns = "cpu-fp32, openvino-fp32"
+    counts = "1 regressed, 1 new, 1 unchanged"
+    assert f"{columns} since the run of 2026-11-01 08:00 UTC: {counts}" in text
     assert "  bert-cpu-fp32: pass -> crash: died of SIGSEGV" in text
     assert lines[-1] == f"page: {page}"
 
