@@ -1,8 +1,8 @@
 """Agreement of outputs with their reference.
 
 One float tensor agrees when ``max|a-b| / max|ref|`` over finite entries is within the tolerance
-and infinities and NaN stand in the same places; integers and booleans agree when they are equal.
-The worst output counts.
+and infinities and NaN stand in the same places; integers and booleans agree when they are equal,
+and of one dtype. The worst output counts.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class Agreement:
     """Cosine similarity of the output with the largest relative error."""
     worst_output: str = ""
     outputs_compared: int = 0
+    entries_left_out: int = 0
 
 
 @dataclass(frozen=True)
@@ -36,7 +37,10 @@ class _Figures:
 
 
 def compare(
-    outputs: Mapping[str, torch.Tensor], reference: Mapping[str, torch.Tensor], tolerance: float
+    outputs: Mapping[str, torch.Tensor],
+    reference: Mapping[str, torch.Tensor],
+    tolerance: float,
+    left_out: Mapping[str, torch.Tensor] | None = None,
 ) -> Agreement:
     """Compare all outputs of one forward pass with the reference's, by name.
 
@@ -44,12 +48,14 @@ def compare(
         outputs: CPU tensors by leaf name.
         reference: what they should be; its floats may have another width (fp64 against fp32).
         tolerance: bound on the relative error; 0 asks for equality to the bit.
+        left_out: booleans of an output's shape, true where its entries are not to be compared.
     """
     if list(outputs) != list(reference):
         return Agreement(False, f"outputs {_names(outputs)} instead of {_names(reference)}")
+    left_out = left_out or {}
     worst_name, worst = "", _Figures(0.0, 0.0, 1.0)
     for name, expected in reference.items():
-        problem, figures = _compare_one(outputs[name], expected)
+        problem, figures = _compare_one(outputs[name], expected, left_out.get(name))
         if problem:
             return Agreement(False, f"output {name}: {problem}", worst_output=name)
         if not worst_name or figures.relative > worst.relative:
@@ -68,24 +74,30 @@ def compare(
         cosine=worst.cosine,
         worst_output=worst_name,
         outputs_compared=len(reference),
+        entries_left_out=sum(int(mask.sum()) for mask in left_out.values()),
     )
 
 
-def _compare_one(value: torch.Tensor, expected: torch.Tensor) -> tuple[str, _Figures]:
+def _compare_one(
+    value: torch.Tensor, expected: torch.Tensor, left_out: torch.Tensor | None
+) -> tuple[str, _Figures]:
     """What forbids a comparison or differs outright, and the figures."""
     equal = _Figures(0.0, 0.0, 1.0)
     if value.shape != expected.shape:
         return f"shape {list(value.shape)} instead of {list(expected.shape)}", equal
+    if left_out is not None:
+        value, expected = value[~left_out], expected[~left_out]
     if value.is_complex() or expected.is_complex():
         if value.is_complex() != expected.is_complex():
             return f"dtype {_dtype(value)} instead of {_dtype(expected)}", equal
         value, expected = torch.view_as_real(value), torch.view_as_real(expected)
-    if value.is_floating_point() != expected.is_floating_point():
+    floats = value.is_floating_point() and expected.is_floating_point()
+    if not floats and value.dtype != expected.dtype:
         return f"dtype {_dtype(value)} instead of {_dtype(expected)}", equal
     if value.numel() == 0:
         return "", equal
-    if not value.is_floating_point():
-        wrong = int((value.to(torch.int64) != expected.to(torch.int64)).sum())
+    if not floats:
+        wrong = int((value != expected).sum())
         return (f"{wrong} of {value.numel()} integers differ" if wrong else ""), equal
     return _compare_floats(value.double(), expected.double())
 

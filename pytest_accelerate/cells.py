@@ -313,6 +313,8 @@ class Measures:
     reference: str = ""
     """What the outputs were compared with: ``cpu-fp32`` or ``cpu-fp64``."""
     outputs_compared: int | None = None
+    entries_tied: int | None = None
+    """Entries of outputs that hang on a tie in a top-k or argmax, and were left out for it."""
     worst_output: str = ""
     path: str = ""
     """How the model reached the hardware: ``eager``, ``trace``, ``export``."""

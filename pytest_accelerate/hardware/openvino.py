@@ -25,12 +25,12 @@ from typing import Any
 
 import torch
 
-from pytest_accelerate.agreement import Agreement, compare
 from pytest_accelerate.errors import MissingPackage, NotConstructible, UnknownPrecision
 from pytest_accelerate.hardware import openvino_precision
 from pytest_accelerate.hardware.base import Availability
 from pytest_accelerate.hardware.outputs import flatten
 from pytest_accelerate.hardware.registry import PRECISIONS_OF
+from pytest_accelerate.ties import compare_beyond_ties
 from pytest_accelerate.tolerances import tolerance_of
 from pytest_accelerate.zoo.generating_specimen import GeneratingSpecimen
 from pytest_accelerate.zoo.specimen import Specimen
@@ -94,7 +94,11 @@ class OpenVINOHardware:
 
         def by(convert: Convert) -> tuple[OpenVINOModel, str]:
             model = self._compile(convert(specimen, reference), "fp32")
-            return model, model.agreement(specimen.inputs, reference).reason
+            answer = model.run(specimen.inputs)
+            found = compare_beyond_ties(
+                answer, reference, tolerance_of("fp32"), partial(_eager_outputs, specimen)
+            )
+            return model, found.reason
 
         reached = cheapest({path: partial(by, convert) for path, convert in _PATHS.items()})
         reached.made.fault = reached.disagreement
@@ -195,12 +199,6 @@ class OpenVINOModel:
         finally:
             self._put_back(request)
         return self.conversion.name_outputs(arrays)
-
-    def agreement(
-        self, inputs: Mapping[str, Any], reference: Mapping[str, torch.Tensor]
-    ) -> Agreement:
-        """How far a run on ``inputs`` is from the model's own outputs, in fp32."""
-        return compare(self.run(inputs), reference, tolerance_of("fp32"))
 
     def _take(self) -> Any:
         with self._lock:

@@ -56,10 +56,21 @@ class Conversion:
     def name_outputs(self, arrays: list[NDArray[Any]]) -> dict[str, torch.Tensor]:
         """The graph's outputs under the model's names, order and dtypes."""
         named = {
-            name: torch.from_numpy(np.asarray(array)).to(dtype)
+            name: as_dtype(torch.from_numpy(np.asarray(array)), dtype)
             for array, (name, dtype) in zip(arrays, self.outputs.items(), strict=True)
         }
         return {name: named[name] for name in self.order}
+
+
+def as_dtype(answer: torch.Tensor, dtype: torch.dtype) -> torch.Tensor:
+    """An answer in the width that the model gives, where it is of the model's kind.
+
+    Ports of integers may be of 32 bits, and some of booleans are of 8. What is a float where the
+    model gives an integer stays one: it is wrong, and rounding would hide it.
+    """
+    if answer.is_floating_point() != dtype.is_floating_point and not dtype.is_complex:
+        return answer
+    return answer.to(dtype)
 
 
 def trace(specimen: Specimen, reference: Tensors) -> Conversion:

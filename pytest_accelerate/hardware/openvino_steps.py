@@ -20,6 +20,7 @@ from pytest_accelerate.agreement import Agreement, compare
 from pytest_accelerate.hardware.generation import Call
 from pytest_accelerate.hardware.layout import lays_out
 from pytest_accelerate.hardware.leaves import filled, leaves
+from pytest_accelerate.hardware.openvino_conversion import as_dtype
 from pytest_accelerate.hardware.openvino_step_conversion import CACHES, ConvertedStep
 
 Compile = Callable[[Any], Any]
@@ -108,7 +109,7 @@ class StepGraph:
         }
         answer = self._request.infer(feed, share_inputs=True, share_outputs=False)
         made = {
-            name: torch.from_numpy(answer[port]).to(self._dtypes[name])
+            name: as_dtype(torch.from_numpy(answer[port]), self._dtypes[name])
             for name, port in zip(self._made, self._compiled.outputs, strict=True)
         }
         made |= {name: self._stand_in(name) for name in self._shapes}

@@ -118,6 +118,7 @@ def _of_a_model(m: Measures) -> tuple[tuple[str, Pairs], ...]:
                 ("cosine similarity", f"{m.cosine:.9f}" if m.cosine is not None else ""),
                 ("outputs compared", _count(m.outputs_compared)),
                 ("worst output", m.worst_output),
+                ("left out, as they hang on ties", _count(m.entries_tied)),
             ),
         ),
         (

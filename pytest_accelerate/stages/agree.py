@@ -12,11 +12,11 @@ from dataclasses import replace
 
 import torch
 
-from pytest_accelerate.agreement import compare
 from pytest_accelerate.cells import Verdict
 from pytest_accelerate.stages.base import Context, Outcome, reason_of, verdict_of
 from pytest_accelerate.stages.hearing import hear
 from pytest_accelerate.stages.reference import is_reference, reference
+from pytest_accelerate.ties import compare_beyond_ties
 from pytest_accelerate.tolerances import tolerance_of
 from pytest_accelerate.zoo.specimen import Specimen
 
@@ -26,9 +26,13 @@ def agree(context: Context) -> Outcome:
     cell = context.cell
     of_itself = is_reference(cell)
     reference_precision = "fp64" if of_itself else "fp32"
-    try:
+
+    def answer() -> Mapping[str, torch.Tensor]:
         with reference(context.specimen, reference_precision) as loaded:
-            expected = loaded.run(context.specimen.inputs)
+            return loaded.run(context.specimen.inputs)
+
+    try:
+        expected = answer()
     except Exception as error:
         if not of_itself or verdict_of(error) is Verdict.OOM:
             raise
@@ -37,7 +41,7 @@ def agree(context: Context) -> Outcome:
         return _nothing_to_compare(context, f"not a number in {broken}")
 
     tolerance = tolerance_of(cell.precision)
-    agreement = compare(context.outputs, expected, tolerance)
+    agreement = compare_beyond_ties(context.outputs, expected, tolerance, answer)
     context.measures = replace(
         context.measures,
         max_relative_error=agreement.max_relative_error,
@@ -47,6 +51,7 @@ def agree(context: Context) -> Outcome:
         reference=f"cpu-{reference_precision}",
         outputs_compared=agreement.outputs_compared,
         worst_output=agreement.worst_output,
+        entries_tied=agreement.entries_left_out or None,
     )
     if not agreement.agrees:
         return Outcome(Verdict.MISMATCH, agreement.reason)

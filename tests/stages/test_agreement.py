@@ -58,7 +58,7 @@ def test_infinities_and_nan_stand_in_the_same_places(
 def test_integers_and_booleans_are_equal_or_not() -> None:
     """No tolerance applies to what is counted."""
     ids = torch.tensor([1, 2, 3])
-    assert compare({"x": ids}, {"x": ids.int()}, 0.5).agrees
+    assert compare({"x": ids}, {"x": ids.clone()}, 0.5).agrees
     found = compare({"x": ids + 1}, {"x": ids}, 0.5)
     assert found.reason == "output x: 3 of 3 integers differ"
     assert not compare({"x": torch.tensor([True])}, {"x": torch.tensor([False])}, 0.5).agrees
@@ -69,6 +69,9 @@ def test_shapes_kinds_and_names_must_match() -> None:
     one = torch.ones(2)
     assert "shape [1, 2] instead of [2]" in compare({"x": one[None]}, {"x": one}, 1).reason
     assert "dtype int64 instead of float32" in compare({"x": one.long()}, {"x": one}, 1).reason
+    assert "dtype int32 instead of int64" in compare({"x": one.int()}, {"x": one.long()}, 1).reason
+    assert "dtype int64 instead of bool" in compare({"x": one.long()}, {"x": one.bool()}, 1).reason
+    assert compare({"x": one}, {"x": one.double()}, 1).agrees  # the reference may be wider
     assert compare({"x": one}, {"x": one, "y": one}, 1).reason == "outputs x instead of x, y"
 
 
