@@ -142,6 +142,27 @@ def _conj(value: Tensor) -> Any:
     return torch.view_as_complex(torch.stack([real, -imaginary], -1))
 
 
+def _rfft(value: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+    """A signal that is shorter than ``n`` is refused: the plugin pads none with zeros."""
+    if n is None or n <= value.shape[dim]:
+        return NotImplemented
+    return torch.fft.rfft(_padded(value, n, dim), dim=dim, norm=norm)
+
+
+def _irfft(value: Tensor, n: int | None = None, dim: int = -1, norm: str | None = None) -> Any:
+    """As ``rfft``, but that what is missing is read from beyond the array's end."""
+    if n is None or n // 2 + 1 <= value.shape[dim]:
+        return NotImplemented
+    parts = _padded(torch.view_as_real(value), n // 2 + 1, dim % value.dim())
+    return torch.fft.irfft(torch.view_as_complex(parts), n=n, dim=dim, norm=norm)
+
+
+def _padded(value: Tensor, length: int, dim: int) -> Tensor:
+    """With zeros behind, up to a length."""
+    behind = value.dim() - 1 - dim % value.dim()
+    return torch.nn.functional.pad(value, (0, 0) * behind + (0, length - value.shape[dim]))
+
+
 def _solve_triangular(
     matrix: Tensor, right: Tensor, *, upper: bool, left: bool = True, unitriangular: bool = False
 ) -> Any:
@@ -193,8 +214,12 @@ def _set_item(value: Tensor, index: Any, given: Any) -> Any:
     """OpenVINO wants as many values as a mask selects, of a rank that it knows.
 
     It does not repeat one row for all of them, forgets the axes behind the mask, and takes no
-    number for what a list of places selects.
+    number for what a list of places selects. The first rows of several, as many as the data tell,
+    it takes for all of them.
     """
+    if isinstance(index, tuple) and len(index) == 2 and _are_the_first(index[1]):
+        value[index[0]] = _begun_with(given, index[1].stop, value[index[0]])
+        return None
     if isinstance(index, tuple) and _are_whole_axes(index[:-1]) and len(index) == value.dim():
         places = torch.as_tensor(index[-1]) if isinstance(index[-1], list | Tensor) else value
         if places.dim() == 1 and places.dtype is torch.int64 and isinstance(given, float | int):
@@ -214,6 +239,27 @@ def _set_item(value: Tensor, index: Any, given: Any) -> Any:
     else:
         value.masked_scatter_(mask.expand(value.shape), given.to(value.dtype))
     return None
+
+
+def _are_the_first(index: Any) -> bool:
+    """Whether an index takes what is before a place that is traced: ``[:count]``."""
+    return (
+        isinstance(index, slice)
+        and index.start is None
+        and index.step is None
+        and isinstance(index.stop, Tensor)
+    )
+
+
+def _begun_with(given: Any, count: Tensor, rows: Tensor) -> Tensor:
+    """Rows of which the first ``count`` are others."""
+    places = torch.arange(rows.shape[0])
+    is_given = (places < count).reshape(-1, *[1] * (rows.dim() - 1))
+    if isinstance(given, Tensor) and given.dim() == rows.dim():
+        # What is behind the last row given is never taken.
+        given = torch.cat([given, torch.zeros_like(rows[:1])]).to(rows.dtype)
+        given = given.index_select(0, torch.minimum(places, count))
+    return torch.where(is_given, given, rows)
 
 
 def _are_whole_axes(index: tuple[Any, ...]) -> bool:
@@ -285,6 +331,8 @@ SUBSTITUTES: Mapping[str, Callable[..., Any]] = {
     "cross_entropy": _cross_entropy,
     "nan_to_num": _nan_to_num,
     "conj": _conj,
+    "fft_rfft": _rfft,
+    "fft_irfft": _irfft,
     "linalg_solve_triangular": _solve_triangular,
     "index_put": _index_put,
     "__setitem__": _set_item,

@@ -58,6 +58,14 @@ CASES: dict[str, tuple[torch.Tensor, Function]] = {
         REAL,
         lambda x: torch.view_as_real(_complex(x) * torch.conj(_complex(x.flip(0)))),
     ),
+    "spectrum of a signal with zeros behind": (
+        REAL,
+        lambda x: torch.view_as_real(torch.fft.rfft(x, n=8, dim=1, norm="ortho")),
+    ),
+    "signal of a spectrum with zeros behind": (
+        REAL,
+        lambda x: torch.fft.irfft(_complex(x), n=9, dim=1),
+    ),
     "lower triangle": (REAL, lambda x: torch.linalg.solve_triangular(x, x + 1, upper=False)),
     "upper triangle": (REAL, lambda x: torch.linalg.solve_triangular(x, x + 1, upper=True)),
     "triangle of ones": (
