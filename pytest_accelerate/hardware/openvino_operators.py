@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Mapping
+from functools import reduce
 from typing import Any
 
 import torch
@@ -272,14 +273,20 @@ def _pad_sequence(
     padding_value: float = 0.0,
     padding_side: str = "right",
 ) -> Tensor:
-    """No translator."""
-    lengths = [len(sequence) for sequence in sequences]
-    longest = max(lengths)
+    """No translator. How long each is may hang on the data, and so which is the longest."""
+    lengths = [torch.as_tensor(sequence.shape[0]) for sequence in sequences]
+    longest = reduce(torch.maximum, lengths)
+    places = torch.arange(longest)
     padded = []
     for sequence, length in zip(sequences, lengths, strict=True):
-        missing = (0, longest - length) if padding_side == "right" else (longest - length, 0)
-        widths = (0, 0) * (sequence.dim() - 1) + missing
-        padded.append(torch.nn.functional.pad(sequence, widths, value=padding_value))
+        # Whatever is not of the sequence is one more place behind it.
+        values = torch.cat([sequence, sequence.new_full((1, *sequence.shape[1:]), padding_value)])
+        if padding_side == "right":
+            taken = torch.minimum(places, length)
+        else:
+            missing = longest - length
+            taken = torch.where(places < missing, length, places - missing)
+        padded.append(values.index_select(0, taken))
     return torch.stack(padded, 0 if batch_first else 1)
 
 
