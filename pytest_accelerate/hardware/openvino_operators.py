@@ -218,7 +218,7 @@ def _set_item(value: Tensor, index: Any, given: Any) -> Any:
     number for what a list of places selects. The first rows of several, as many as the data tell,
     it takes for all of them.
     """
-    if isinstance(index, tuple) and len(index) == 2 and _are_the_first(index[1]):
+    if _are_the_first_of_one(index):
         value[index[0]] = _begun_with(given, index[1].stop, value[index[0]])
         return None
     if isinstance(index, tuple) and _are_whole_axes(index[:-1]) and len(index) == value.dim():
@@ -242,13 +242,16 @@ def _set_item(value: Tensor, index: Any, given: Any) -> Any:
     return None
 
 
-def _are_the_first(index: Any) -> bool:
-    """Whether an index takes what is before a place that is traced: ``[:count]``."""
+def _are_the_first_of_one(index: Any) -> bool:
+    """Whether an index takes what one item has before a place that is traced: ``[0, :count]``."""
+    if not (isinstance(index, tuple) and len(index) == 2 and isinstance(index[0], int)):
+        return False
+    first = index[1]
     return (
-        isinstance(index, slice)
-        and index.start is None
-        and index.step is None
-        and isinstance(index.stop, Tensor)
+        isinstance(first, slice)
+        and first.start is None
+        and first.step is None
+        and isinstance(first.stop, Tensor)
     )
 
 
@@ -275,7 +278,7 @@ def _pad_sequence(
 ) -> Tensor:
     """No translator. How long each is may hang on the data, and so which is the longest."""
     lengths = [torch.as_tensor(sequence.shape[0]) for sequence in sequences]
-    longest = reduce(torch.maximum, lengths)
+    longest: Any = reduce(torch.maximum, lengths)
     places = torch.arange(longest)
     padded = []
     for sequence, length in zip(sequences, lengths, strict=True):

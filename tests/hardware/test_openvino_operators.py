@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -40,6 +41,24 @@ def _written(x: torch.Tensor) -> torch.Tensor:
     row = x[:, 1]
     row.copy_((row.float() + 1).to(row.dtype))
     return x
+
+
+def _begun(x: torch.Tensor, index: Any) -> torch.Tensor:
+    """A part of zeros is what it is in x."""
+    changed = torch.zeros_like(x)
+    changed[index] = x[index]
+    return changed
+
+
+def _as_many_as_found(x: torch.Tensor) -> torch.Tensor:
+    """The places of what is positive in each, and how many there are, among as many as x tells."""
+    found = [torch.nonzero(item.flatten() > 0)[:, 0].float() for item in (x[0, 1:], x[1])]
+    changed = x.new_zeros(2, found[1].shape[0])
+    counted = torch.zeros(2, found[1].shape[0], dtype=torch.int)
+    for number, places in enumerate(found):
+        changed[number, : places.shape[0]] = places
+        counted[number, : places.shape[0]] = 1
+    return torch.stack([changed, counted.float()])
 
 
 CASES: dict[str, tuple[torch.Tensor, Function]] = {
@@ -104,6 +123,11 @@ CASES: dict[str, tuple[torch.Tensor, Function]] = {
         REAL,
         lambda x: torch.nn.utils.rnn.pad_sequence([x[0], x[1, :2]], padding_side="left"),
     ),
+    "first places of the last axis": (
+        REAL,
+        lambda x: _begun(x, (..., slice(None, x.shape[1] - 1))),
+    ),
+    "first rows of the second": (REAL, _as_many_as_found),
     "attention of as many heads as places": (PLACES, _attention),
     "the order of equals": (
         WHOLE,
