@@ -270,6 +270,45 @@ def _are_whole_axes(index: tuple[Any, ...]) -> bool:
     return all(isinstance(axis, slice) and axis == slice(None) for axis in index)
 
 
+def _isin(
+    elements: Any, wanted: Any, *, assume_unique: bool = False, invert: bool = False
+) -> Tensor:
+    """No translator."""
+    wanted = torch.as_tensor(wanted).flatten()
+    found: Tensor = (torch.as_tensor(elements)[..., None] == wanted).any(-1)
+    return ~found if invert else found
+
+
+def _cummax(value: Tensor, dim: int) -> Any:
+    """No translator: of each place the largest of all up to it, and the last place that has it."""
+    return torch.return_types.cummax(_extreme_so_far(value, dim, torch.amax, _lowest(value)))
+
+
+def _cummin(value: Tensor, dim: int) -> Any:
+    """As ``cummax``."""
+    return torch.return_types.cummin(_extreme_so_far(value, dim, torch.amin, _highest(value)))
+
+
+def _extreme_so_far(
+    value: Tensor, dim: int, extreme: Callable[..., Tensor], never: float
+) -> tuple[Tensor, Tensor]:
+    along = value.movedim(dim, -1)[..., None, :]
+    places = torch.arange(along.shape[-1])
+    so_far = places <= places[:, None]
+    values = extreme(torch.where(so_far, along, never), -1)
+    has_it = so_far & (along == values[..., None])
+    last = torch.where(has_it, places, -1).amax(-1)
+    return values.movedim(-1, dim), last.movedim(-1, dim)
+
+
+def _lowest(value: Tensor) -> float:
+    return -math.inf if value.is_floating_point() else torch.iinfo(value.dtype).min
+
+
+def _highest(value: Tensor) -> float:
+    return math.inf if value.is_floating_point() else torch.iinfo(value.dtype).max
+
+
 def _pad_sequence(
     sequences: Any,
     batch_first: bool = False,
@@ -348,6 +387,9 @@ SUBSTITUTES: Mapping[str, Callable[..., Any]] = {
     "__setitem__": _set_item,
     "float": _float,
     "to": _to,
+    "isin": _isin,
+    "cummax": _cummax,
+    "cummin": _cummin,
     "pad_sequence": _pad_sequence,
     "softmax": _softmax,
     "sort": _sort,

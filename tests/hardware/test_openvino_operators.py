@@ -115,6 +115,16 @@ CASES: dict[str, tuple[torch.Tensor, Function]] = {
         lambda x: _set(x, (slice(None), slice(None), [0, 2]), -7.0),
     ),
     "putting": (REAL, lambda x: x.index_put((torch.tensor([1]),), torch.zeros(3, 3)) + x),
+    "members": (WHOLE, lambda x: torch.isin(x, torch.tensor([0, 63, -8])) ^ torch.isin(x, 40)),
+    "all but members": (
+        WHOLE,
+        lambda x: torch.isin(x, torch.tensor([[7], [0]]), invert=True),
+    ),
+    "largest so far": (WHOLE, lambda x: x.cummax(dim=1)[0] + torch.cummin(x, 0).values),
+    "place of the largest so far": (
+        REAL,
+        lambda x: torch.cummax(x, dim=1).indices + 10 * x.abs().cummin(-1).indices,
+    ),
     "padding": (
         REAL,
         lambda x: torch.nn.utils.rnn.pad_sequence([x[0], x[1, :2]], True, padding_value=-1.0),
