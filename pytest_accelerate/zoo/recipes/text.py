@@ -287,7 +287,8 @@ RECIPES: dict[str, Recipe] = {
     ),
     "qwen4_exp_text": Recipe(
         config={
-            "indexer_n_heads": 2,
+            # Of few heads all are negative at times: blocks that score zero tie.
+            "indexer_n_heads": 16,
             "indexer_kv_heads": 1,
             "indexer_head_dim": 16,
             "indexer_budget": 8,
