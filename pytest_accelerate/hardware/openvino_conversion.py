@@ -129,12 +129,13 @@ def export(specimen: Specimen, reference: Tensors) -> Conversion:
 def broadcast_masks() -> Iterator[None]:
     """Let a mask that is made entry by entry, under vmap, be made of whole rows and columns.
 
-    A trace does not see what happens within vmap: OpenVINO misses it ("unordered_map::at").
+    A trace does not see what happens within vmap, nor within the function of autograd by which an
+    index is taken there ("unordered_map::at").
     """
     from transformers import masking_utils
 
     masks: Any = masking_utils
-    before = masks._vmap_expansion_sdpa
+    before = masks._vmap_expansion_sdpa, masks.TransformGetItemToIndex
 
     def expansion(mask: Callable[..., torch.Tensor]) -> Callable[..., torch.Tensor]:
         def make(*places: torch.Tensor) -> torch.Tensor:
@@ -144,10 +145,11 @@ def broadcast_masks() -> Iterator[None]:
         return make
 
     masks._vmap_expansion_sdpa = expansion
+    masks.TransformGetItemToIndex = contextlib.nullcontext
     try:
         yield
     finally:
-        masks._vmap_expansion_sdpa = before
+        masks._vmap_expansion_sdpa, masks.TransformGetItemToIndex = before
 
 
 def _match_ports(model: Any, known: Mapping[str, str]) -> dict[str, str]:
