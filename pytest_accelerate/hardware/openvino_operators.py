@@ -279,6 +279,18 @@ def _isin(
     return ~found if invert else found
 
 
+def _repeat_interleave(value: Tensor, repeats: Any, dim: int | None = None, **rest: Any) -> Any:
+    """By a tensor of counts the result has a wrong rank."""
+    if not isinstance(repeats, Tensor) or not repeats.dim() or rest.get("output_size") is not None:
+        return NotImplemented
+    if dim is None:
+        value, dim = value.flatten(), 0
+    ends = repeats.expand(value.shape[dim]).cumsum(0)
+    length: Any = ends[-1]
+    places = (torch.arange(length)[:, None] >= ends).sum(-1)
+    return value.index_select(dim, places)
+
+
 def _cummax(value: Tensor, dim: int) -> Any:
     """No translator: of each place the largest of all up to it, and the last place that has it."""
     return torch.return_types.cummax(_extreme_so_far(value, dim, torch.amax, _lowest(value)))
@@ -388,6 +400,7 @@ SUBSTITUTES: Mapping[str, Callable[..., Any]] = {
     "float": _float,
     "to": _to,
     "isin": _isin,
+    "repeat_interleave": _repeat_interleave,
     "cummax": _cummax,
     "cummin": _cummin,
     "pad_sequence": _pad_sequence,

@@ -125,6 +125,14 @@ CASES: dict[str, tuple[torch.Tensor, Function]] = {
         REAL,
         lambda x: torch.cummax(x, dim=1).indices + 10 * x.abs().cummin(-1).indices,
     ),
+    "each as often as told": (
+        WHOLE,
+        lambda x: torch.repeat_interleave(x.float(), x[1] % 4 + x[0] % 2, dim=1),
+    ),
+    "all of several as often as told": (
+        WHOLE,
+        lambda x: x.repeat_interleave((x > 6).flatten().long()).float()[None],
+    ),
     "padding": (
         REAL,
         lambda x: torch.nn.utils.rnn.pad_sequence([x[0], x[1, :2]], True, padding_value=-1.0),
