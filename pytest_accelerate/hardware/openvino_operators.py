@@ -191,6 +191,13 @@ def _index_put(value: Tensor, indices: Any, values: Tensor, accumulate: bool = F
     return value.clone().index_put_(indices, values, accumulate)
 
 
+def _at_least(value: Tensor, least: Any) -> Any:
+    """Groups that a sum counts come to be of 32 bits, and the number beside them is of 64."""
+    if not _are_whole(value, least) or isinstance(least, Tensor):
+        return NotImplemented
+    return torch.ge(value.long(), least)
+
+
 def _float(value: Tensor, **rest: Any) -> Any:
     """Torch's answer is the tensor itself where it has the type already.
 
@@ -399,6 +406,8 @@ SUBSTITUTES: Mapping[str, Callable[..., Any]] = {
     "__setitem__": _set_item,
     "float": _float,
     "to": _to,
+    "__ge__": _at_least,
+    "ge": _at_least,
     "isin": _isin,
     "repeat_interleave": _repeat_interleave,
     "cummax": _cummax,

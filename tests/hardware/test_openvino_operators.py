@@ -50,6 +50,16 @@ def _begun(x: torch.Tensor, index: Any) -> torch.Tensor:
     return changed
 
 
+def _groups(x: torch.Tensor) -> torch.Tensor:
+    """Whether places are in a group, and in the same one, as a mask of blocks has it."""
+    is_in = (x > 6).int()
+    starts = torch.nn.functional.pad(is_in[:, :-1], (1, 0)) < is_in
+    groups = torch.where(is_in.bool(), starts.int().cumsum(1) - 1, -1)
+    rows, places = torch.arange(x.shape[0])[:, None], torch.arange(x.shape[1])
+    found = groups[rows[:, None], places[:, None]]
+    return (found == groups[rows[:, None], places[None]]) & (found >= 0)
+
+
 def _as_many_as_found(x: torch.Tensor) -> torch.Tensor:
     """The places of what is positive in each, and how many there are, among as many as x tells."""
     found = [torch.nonzero(item.flatten() > 0)[:, 0].float() for item in (x[0, 1:], x[1])]
@@ -125,6 +135,7 @@ CASES: dict[str, tuple[torch.Tensor, Function]] = {
         REAL,
         lambda x: torch.cummax(x, dim=1).indices + 10 * x.abs().cummin(-1).indices,
     ),
+    "groups that were counted": (WHOLE, lambda x: _groups(x).float()),
     "each as often as told": (
         WHOLE,
         lambda x: torch.repeat_interleave(x.float(), x[1] % 4 + x[0] % 2, dim=1),
