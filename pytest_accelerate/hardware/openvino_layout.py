@@ -118,6 +118,8 @@ class FixedLayout(TorchFunctionMode):
             return {name: self._copied(item) for name, item in value.items()}
         if type(value) in (list, tuple):
             return type(value)(self._copied(item) for item in value)
+        if isinstance(value, slice):
+            return slice(*(self._copied(item) for item in (value.start, value.stop, value.step)))
         return value
 
     def _copy(self, tensor: torch.Tensor) -> torch.Tensor:
@@ -185,3 +187,5 @@ def _tensors(value: Any) -> Iterator[torch.Tensor]:
     elif isinstance(value, list | tuple):
         for item in value:
             yield from _tensors(item)
+    elif isinstance(value, slice):
+        yield from _tensors((value.start, value.stop, value.step))

@@ -32,3 +32,26 @@ def test_an_input_that_is_not_used_shifts_no_other(used: str) -> None:
     assert loaded.path == "trace"
     assert torch.equal(loaded.run(inputs)["twice"], 2.0 * inputs[used])
     loaded.close()
+
+
+class Cutting(torch.nn.Module):
+    """Takes images of their own sizes out of a row of patches, as many models do."""
+
+    def forward(self, patches: torch.Tensor) -> dict[str, Any]:
+        """The sum of each image's patches."""
+        start, sums = torch.tensor(0), []
+        for height, width in torch.tensor([[1, 2], [2, 2]]):
+            count = height * width
+            sums.append(patches[start : start + count].sum(0))
+            start += count
+        return {"sums": torch.stack(sums)}
+
+
+def test_a_place_that_is_changed_later_is_what_it_was() -> None:
+    """What cuts a tensor enters the trace as it is then, though it is counted up in place."""
+    inputs = {"patches": torch.arange(12.0).reshape(6, 2)}
+    specimen = Specimen("cutting", Cutting().eval(), inputs, ("numbers",))
+    loaded = hardware.create("openvino").load(specimen, "fp32")
+    assert loaded.path == "trace"
+    assert loaded.run(inputs)["sums"].tolist() == [[2.0, 4.0], [28.0, 32.0]]
+    loaded.close()
