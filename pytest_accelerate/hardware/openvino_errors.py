@@ -12,6 +12,10 @@ _OPERATOR = re.compile(
     r"|Unsupported op(?:erator)?s?)\s*(?:for)?:?\s*\[?((?:[\w.:]+(?:,\s*)?)+)\]?",
     re.IGNORECASE,
 )
+_NODE_CHECKED = re.compile(r"with friendly_name '([^']+)':\n((?:[^\n]+\n?)*)")
+_OPERATION_REPORTED = re.compile(r"-- ([\w:]+) with a message:\s*([^\n]+)")
+_SAYING_WHERE = ("Check '", "Exception from", "While ", "FrontEnd API", "Model wasn't", "Summary:")
+_LONGEST = 160
 _NAME = re.compile(r"\b(?:aten|prim|quantized|torchvision|mamba|torch\.ops\.\w+)(?:::|\.)[\w.]+")
 
 
@@ -49,9 +53,32 @@ def _is_refused(error: BaseException) -> bool:
 
 
 def _told(error: BaseException) -> str:
-    """The line of a long message that says what failed, not where."""
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    telling = [
-        line for line in lines if not line.startswith(("Check '", "Exception from", "While "))
-    ]
-    return f"{type(error).__name__}: {(telling or lines or [''])[0][:160]}"
+    """The line of a long message that says what failed, not where, and at which operation."""
+    text = str(error)
+    told = _of_a_node(text) or _of_an_operation(text) or _first_line(text)
+    return f"{type(error).__name__}: {told}"
+
+
+def _of_a_node(text: str) -> str:
+    """What is wrong with the node whose check failed: the innermost is told of last."""
+    for name, following in reversed(_NODE_CHECKED.findall(text)):
+        lines = [line for line in _lines(following) if not line.startswith("Shape inference")]
+        if lines:
+            return f"{name}: {lines[0][:_LONGEST]}"
+    return ""
+
+
+def _of_an_operation(text: str) -> str:
+    """What the report of a conversion says of the first operation that it could not convert."""
+    found = _OPERATION_REPORTED.search(text)
+    return f"{found[1]}: {found[2][:_LONGEST]}" if found else ""
+
+
+def _first_line(text: str) -> str:
+    lines = _lines(text)
+    telling = [line for line in lines if not line.startswith(_SAYING_WHERE)]
+    return (telling or lines or [""])[0][:_LONGEST]
+
+
+def _lines(text: str) -> list[str]:
+    return [line.strip() for line in text.splitlines() if line.strip()]

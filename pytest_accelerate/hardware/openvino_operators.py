@@ -206,8 +206,17 @@ def _float(value: Tensor, **rest: Any) -> Any:
     return value if value.dtype is torch.float32 and not rest else NotImplemented
 
 
+def _bool(value: Tensor, **rest: Any) -> Any:
+    """The plugin cannot compile a conversion to booleans of one of several pieces of a tensor."""
+    if value.dtype is torch.bool or rest:
+        return NotImplemented
+    return value != 0
+
+
 def _to(value: Tensor, *wanted: Any, **settings: Any) -> Any:
-    """As ``float``."""
+    """As ``float`` and ``bool``."""
+    if wanted == (torch.bool,) and not settings:
+        return _bool(value)
     named = {"dtype": settings.pop("dtype", None), "device": settings.pop("device", None)}
     if any(settings.values()) or any(isinstance(item, bool) and item for item in wanted):
         return NotImplemented
@@ -404,6 +413,7 @@ SUBSTITUTES: Mapping[str, Callable[..., Any]] = {
     "linalg_solve_triangular": _solve_triangular,
     "index_put": _index_put,
     "__setitem__": _set_item,
+    "bool": _bool,
     "float": _float,
     "to": _to,
     "__ge__": _at_least,

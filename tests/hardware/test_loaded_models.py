@@ -18,7 +18,7 @@ from pytest_accelerate.errors import (
     UnknownPrecision,
     UnsupportedOperation,
 )
-from pytest_accelerate.hardware.openvino_errors import operators_in
+from pytest_accelerate.hardware.openvino_errors import neither_converts, operators_in
 from pytest_accelerate.hardware.outputs import flatten
 from pytest_accelerate.zoo.specimen import Specimen
 
@@ -157,6 +157,39 @@ def test_operators_are_read_from_openvinos_messages() -> None:
         "FrontEnd API failed\n-- No conversion rule found for operations: aten::histc, aten::foo\n"
     ) == ("aten::histc", "aten::foo")
     assert operators_in("shapes do not match") == ()
+
+
+NODE = """Exception from src/inference/src/cpp/core.cpp:117:
+Check 'false' failed at src/core/src/node.cpp:150:
+While validating node 'opset1::Reshape R (...)' with friendly_name 'aten::view/Reshape_3':
+Shape inference input shapes {[0,64],[5]}
+Requested output shape [1,2] is incompatible with input shape
+
+Summary:
+-- Conversion is failed for: aten::view
+"""
+OPERATION = """Check 'false' failed at unconverted_ops_report.cpp:151:
+FrontEnd API failed with OpConversionFailure:
+Model wasn't fully converted. Failed operations detailed log:
+-- prim::TupleUnpack with a message:
+Tuples are not supported yet and can be resolved only in specific cases.
+"""
+
+
+@pytest.mark.parametrize(
+    ("message", "told"),
+    [
+        (NODE, "aten::view/Reshape_3: Requested output shape [1,2] is incompatible with input"),
+        (OPERATION, "prim::TupleUnpack: Tuples are not supported yet"),
+        ("Check 'x' failed at y:\nWhile a\nDefault output not supported\n", "Default output"),
+        ("", "RuntimeError: "),
+    ],
+)
+def test_a_failed_conversion_says_what_failed_and_where(message: str, told: str) -> None:
+    """Of OpenVINO's long reports the reason has the operation and what is wrong with it."""
+    error = neither_converts({"trace": RuntimeError(message)})
+    assert told in str(error)
+    assert "\n" not in str(error)
 
 
 class Fails(torch.nn.Module):

@@ -136,6 +136,12 @@ CASES: dict[str, tuple[torch.Tensor, Function]] = {
         lambda x: torch.cummax(x, dim=1).indices + 10 * x.abs().cummin(-1).indices,
     ),
     "groups that were counted": (WHOLE, lambda x: _groups(x).float()),
+    "booleans of a piece": (
+        REAL,
+        lambda x: (
+            (x + 1).split([2, 1], -1)[1].to(torch.bool) ^ x.relu().split([1, 2], -1)[1].bool()
+        ),
+    ),
     "each as often as told": (
         WHOLE,
         lambda x: torch.repeat_interleave(x.float(), x[1] % 4 + x[0] % 2, dim=1),
