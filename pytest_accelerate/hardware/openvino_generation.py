@@ -35,7 +35,7 @@ from pytest_accelerate.hardware.openvino_step_conversion import (
     export_step,
     trace_step,
 )
-from pytest_accelerate.hardware.openvino_steps import Compile, Signature, StepGraph
+from pytest_accelerate.hardware.openvino_steps import Compile, Signature, StepGraph, cache_in
 from pytest_accelerate.zoo.generating_specimen import GeneratingSpecimen
 
 _PATHS = {"trace": trace_step, "export": export_step}
@@ -149,17 +149,23 @@ class _Forward:
 def _called(model: Any, prompt: Mapping[str, Any], tokens: int) -> list[Call]:
     """The calls that ``generate`` makes, in their order."""
     calls: list[Call] = []
-    # What a module changed and did not hand on, by id; kept, so that nothing else gets the id.
+    # What a module changed and did not hand on, and the caches that it did, by id; kept, so that
+    # nothing else gets the id.
     changed: dict[int, tuple[Any, str]] = {}
+    handed: dict[int, Any] = {}
 
     def before(call: Call) -> None:
         for value in call.inputs.values():
             if id(value) in changed:
                 raise ChangedInPlace(f"{changed[id(value)][1]}, which no graph does")
-        calls.append(Call(call.module, copy.deepcopy(call.inputs)))
+        continues = id(cache_in(call.inputs)) in handed
+        calls.append(Call(call.module, copy.deepcopy(call.inputs), continues=continues))
 
     def after(call: Call) -> None:
         calls[-1].output = copy.deepcopy(call.output)
+        cache = cache_in(call.output)
+        if cache is not None:
+            handed[id(cache)] = cache
         if name := _changed(calls[-1], call.inputs):
             kind = type(call.module).__name__
             told = f"{kind} changes its {name}, does not return it, and a later call reads it"

@@ -100,8 +100,7 @@ class StepGraph:
     def __call__(self, inputs: Mapping[str, Any]) -> Any:
         """What the module answers to these arguments."""
         tensors = self._tensors(inputs)
-        cache = next((inputs[name] for name in CACHES if inputs.get(name) is not None), None)
-        if self._states and cache is not self._handed:
+        if self._states and cache_in(inputs) is not self._handed:
             self._begin_with(tensors)
         feed = {
             index: tensors[name].detach().contiguous().numpy()
@@ -114,7 +113,7 @@ class StepGraph:
         }
         made |= {name: self._stand_in(name) for name in self._shapes}
         output = filled(self._template, made)
-        self._handed = next((output[name] for name in CACHES if _has(output, name)), None)
+        self._handed = cache_in(output)
         return output
 
     def _begin_with(self, tensors: Mapping[str, torch.Tensor]) -> None:
@@ -143,8 +142,12 @@ class StepGraph:
 
 
 def _made_stateful(step: ConvertedStep, calls: Sequence[Call]) -> dict[str, str]:
-    """Give a graph its state; returns the name of the tensor of each variable."""
-    if len(calls) == 1:
+    """Give a graph its state; returns the name of the tensor of each variable.
+
+    What stands between the calls may take a piece of the cache, as xlnet's drops the last two
+    tokens, which it reads anew. It has to have the cache in its hands then.
+    """
+    if len(calls) == 1 or not all(call.continues for call in calls):
         return {}
     used = {name for port in step.model.inputs for name in port.get_names()}
     pairs = {
@@ -168,8 +171,11 @@ def _in_order(ports: Sequence[Any], names: Mapping[str, str]) -> list[str]:
     return [next(tensors[name] for name in port.get_names() if name in tensors) for port in ports]
 
 
-def _has(output: Any, name: str) -> bool:
-    return isinstance(output, Mapping) and output.get(name) is not None
+def cache_in(values: Any) -> Any:
+    """What is handed on from call to call among arguments or outputs; ``None`` for nothing."""
+    if not isinstance(values, Mapping):
+        return None
+    return next((values[name] for name in CACHES if values.get(name) is not None), None)
 
 
 def _growth(calls: Sequence[Call]) -> dict[str, dict[int, int]]:
