@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import warnings
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -115,6 +115,7 @@ def export(specimen: Specimen, reference: Tensors) -> Conversion:
     known = {name: name for name in flatten(preparation.complete(specimen.inputs))}
     # The exporter's name for an input that an output is named like.
     known |= {f"input.{name}": name for name in known}
+    leave_out_unread(model, known)
     return Conversion(
         path="export",
         model=model,
@@ -150,6 +151,18 @@ def broadcast_masks() -> Iterator[None]:
         yield
     finally:
         masks._vmap_expansion_sdpa, masks.TransformGetItemToIndex = before
+
+
+def leave_out_unread(model: Any, known: Iterable[str]) -> None:
+    """Take from a graph the inputs that nothing in it reads and that are no tensors of the model's.
+
+    The exporter makes an input of each number as well, though ``torch.export`` has it as a
+    constant: ``logits_to_keep``, ``image_sizes_0_0``.
+    """
+    names = {*known}
+    for port in model.inputs:
+        if not port.get_target_inputs() and names.isdisjoint(port.get_names()):
+            model.remove_parameter(port.get_node())
 
 
 def _match_ports(model: Any, known: Mapping[str, str]) -> dict[str, str]:

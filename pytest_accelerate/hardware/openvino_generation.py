@@ -43,6 +43,7 @@ _SIZES = 2
 """Most sizes for which a module gets graphs of their own: an image's and a video's."""
 
 Group = tuple[Signature, list[Call]]
+Graphs = dict[Signature, StepGraph]
 
 
 class ChangedInPlace(Exception):
@@ -73,15 +74,17 @@ class OpenVINOGenerator:
         """
         self._model: Any = specimen.model
         groups = _groups(_called(self._model, specimen.prompt, tokens))
-        self._graphs: dict[int, dict[Signature, StepGraph]] = {}
+        self._graphs: dict[int, Graphs] = {}
+        self._of_each_size = False
         tracing = (all_experts(self._model), _whole_caches(), broadcast_masks())
         with ExitStack() as stack, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for context in tracing:
                 stack.enter_context(context)
-            for signature, calls in groups:
-                graph = _graph(calls, compile_model, tolerance)
-                self._graphs.setdefault(id(calls[0].module), {})[signature] = graph
+            for group in groups:
+                made = _graphs(group, compile_model, tolerance)
+                self._graphs.setdefault(id(group[1][0].module), {}).update(made)
+                self._of_each_size |= len(made) > 1
 
     @property
     def path(self) -> str:
@@ -89,6 +92,7 @@ class OpenVINOGenerator:
         graphs = self._all_graphs
         parts = [path for path in _PATHS if any(graph.path == path for graph in graphs)]
         parts += ["stateful decode"] if any(graph.stateful for graph in graphs) else []
+        parts += ["a graph for each size"] if self._of_each_size else []
         return ", ".join(parts)
 
     @property
@@ -196,9 +200,7 @@ def _groups(calls: list[Call]) -> list[Group]:
         alike.setdefault(key, []).append(call)
     groups: list[Group] = []
     for (_, signature), members in alike.items():
-        sized: dict[Signature, list[Call]] = {}
-        for call in members:
-            sized.setdefault(Signature.of(call.inputs, sized=True), []).append(call)
+        sized = _by_size(members)
         if signature.goes_on or len(sized) > _SIZES:
             groups.append((signature, members))
         else:
@@ -206,21 +208,52 @@ def _groups(calls: list[Call]) -> list[Group]:
     return groups
 
 
-def _graph(calls: list[Call], compile_model: Compile, tolerance: float) -> StepGraph:
-    """By the cheaper path, or by the dearer one where that answers otherwise than the module."""
+def _by_size(calls: Sequence[Call]) -> dict[Signature, list[Call]]:
+    """Calls with inputs of the same sizes together."""
+    sized: dict[Signature, list[Call]] = {}
+    for call in calls:
+        sized.setdefault(Signature.of(call.inputs, sized=True), []).append(call)
+    return sized
+
+
+def _graphs(group: Group, compile_model: Compile, tolerance: float) -> Graphs:
+    """By the cheaper path, or by the dearer one where that answers otherwise than the module.
+
+    Where neither holds for all sizes, each size gets a graph of its own, without a state. That is a
+    module which makes sizes numbers of Python: cpmant has a list of ``range(length)``, and moshi's
+    decoder of codebooks as many embeddings as codebooks, of which the length of the cache chooses.
+    """
+    signature, calls = group
     kind = type(calls[0].module).__name__
 
-    def by(convert: Callable[[Sequence[Call]], ConvertedStep]) -> tuple[StepGraph, str]:
+    def by(convert: Callable[[Sequence[Call]], ConvertedStep]) -> tuple[Graphs, str]:
         graph = StepGraph(convert(calls), calls, compile_model)
-        answers = [graph.agreement(call, tolerance) for call in calls]
-        return graph, next((answer.reason for answer in answers if not answer.agrees), "")
+        return {signature: graph}, _difference(graph, calls, tolerance)
 
-    reached = cheapest(
-        {f"{path} of {kind}": partial(by, convert) for path, convert in _PATHS.items()}
-    )
+    def by_size() -> tuple[Graphs, str]:
+        made: Graphs = {}
+        differences: list[str] = []
+        for size, alike in _by_size(calls).items():
+            made[size] = StepGraph(trace_step(alike[:1]), alike[:1], compile_model)
+            differences.append(_difference(made[size], alike, tolerance))
+        return made, next(filter(None, differences), "")
+
+    paths: dict[str, Callable[[], tuple[Graphs, str]]] = {
+        f"{path} of {kind}": partial(by, convert) for path, convert in _PATHS.items()
+    }
+    if len(calls) > 1:
+        paths[f"trace of {kind} in each size"] = by_size
+    reached = cheapest(paths)
     if reached.disagreement:
-        reached.made.disagreement = f"{reached.made.path} of {kind}: {reached.disagreement}"
+        for graph in reached.made.values():
+            graph.disagreement = f"{graph.path} of {kind}: {reached.disagreement}"
     return reached.made
+
+
+def _difference(graph: StepGraph, calls: Sequence[Call], tolerance: float) -> str:
+    """How a graph answers otherwise than its module did in one of the calls; empty for alike."""
+    answers = [graph.agreement(call, tolerance) for call in calls]
+    return next((answer.reason for answer in answers if not answer.agrees), "")
 
 
 @contextmanager
@@ -228,14 +261,20 @@ def _whole_caches() -> Iterator[None]:
     """Let a layer with a window keep all tokens: its mask keeps it to the window anyway.
 
     It counts tokens in a Python number, which a trace cannot follow. transformers' exporters do the
-    same.
+    same. A layer that keeps a prompt beside its window (unlimited_ocr) adds the prompt's length to
+    both sizes, so neither may be derived from the other as it has it.
     """
     from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
 
-    names = ("update", "get_mask_sizes", "get_seq_length")
-    before = {name: getattr(DynamicSlidingWindowLayer, name) for name in names}
-    for name in names:
-        setattr(DynamicSlidingWindowLayer, name, getattr(DynamicLayer, name))
+    length = DynamicLayer.get_seq_length
+
+    def mask_sizes(layer: DynamicLayer, query_length: int) -> tuple[int, int]:
+        return length(layer) + query_length, 0
+
+    whole = {"update": DynamicLayer.update, "get_mask_sizes": mask_sizes, "get_seq_length": length}
+    before = {name: getattr(DynamicSlidingWindowLayer, name) for name in whole}
+    for name, method in whole.items():
+        setattr(DynamicSlidingWindowLayer, name, method)
     try:
         yield
     finally:

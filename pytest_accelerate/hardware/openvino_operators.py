@@ -7,6 +7,7 @@ depends on the operator alone. The graph is compared with the model itself after
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Callable, Mapping
 from functools import reduce
@@ -17,10 +18,7 @@ import torch
 from pytest_accelerate.zoo.answering import Answering
 
 Tensor = torch.Tensor
-
-_PAST_OVERRIDING: Any = torch._C._nn
-_UNSEEN = ("pad_sequence",)
-"""Functions that take a list of tensors, which no mode gets to see."""
+_JIT: Any = torch.jit
 
 
 class Substituted(Answering):
@@ -30,17 +28,17 @@ class Substituted(Answering):
         super().__init__(_substituted)
 
     def __enter__(self) -> Any:
-        """Take also what torch calls past its own overriding."""
-        self._before = {name: getattr(_PAST_OVERRIDING, name) for name in _UNSEEN}
-        for name in _UNSEEN:
-            setattr(_PAST_OVERRIDING, name, SUBSTITUTES[name])
+        """Take also what no mode gets to see."""
+        self._before = {place: getattr(*place) for place in UNSEEN}
+        for place, substitute in UNSEEN.items():
+            setattr(*place, substitute)
         mode: Any = super()
         return mode.__enter__()
 
     def __exit__(self, *exception: Any) -> None:
         """Put back what was there."""
-        for name, function in self._before.items():
-            setattr(_PAST_OVERRIDING, name, function)
+        for place, function in self._before.items():
+            setattr(*place, function)
         mode: Any = super()
         mode.__exit__(*exception)
 
@@ -360,6 +358,28 @@ def _pad_sequence(
     return torch.stack(padded, 0 if batch_first else 1)
 
 
+def _extreme_of_sizes(
+    extreme: Callable[..., Any], of_two: Callable[[Tensor, Tensor], Tensor]
+) -> Callable[..., Any]:
+    """``max`` or ``min`` of sizes that hang on the data, as an operation of the graph.
+
+    Python's own compares them as they are while it is traced, and leaves in the trace which of them
+    it took: of images that have other keypoints, superpoint's graph cut all to what the image with
+    the most had been (58 places for 60).
+    """
+
+    def of(*values: Any, **settings: Any) -> Any:
+        if settings or not _JIT.is_tracing():
+            return extreme(*values, **settings)
+        if len(values) == 1:
+            values = tuple(values[0])
+        if not _are_whole(*values) or any(isinstance(v, Tensor) and v.dim() for v in values):
+            return extreme(values)
+        return reduce(of_two, map(torch.as_tensor, values))
+
+    return of
+
+
 def _unfold(value: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """OpenVINO does not know the rank of what its own translation makes."""
     dimension %= value.dim()
@@ -422,10 +442,17 @@ SUBSTITUTES: Mapping[str, Callable[..., Any]] = {
     "repeat_interleave": _repeat_interleave,
     "cummax": _cummax,
     "cummin": _cummin,
-    "pad_sequence": _pad_sequence,
     "softmax": _softmax,
     "sort": _sort,
     "argsort": _argsort,
 }
 """Name of a torch function: what stands for it; that answers ``NotImplemented`` where it does not
 apply, and its docstring says why it is needed."""
+
+UNSEEN: Mapping[tuple[Any, str], Callable[..., Any]] = {
+    (torch._C._nn, "pad_sequence"): _pad_sequence,
+    (builtins, "max"): _extreme_of_sizes(max, torch.maximum),
+    (builtins, "min"): _extreme_of_sizes(min, torch.minimum),
+}
+"""Where a function is, and its name: what stands for it. No mode gets to see a function that takes
+a list of tensors past torch's overriding, nor what is Python's own."""

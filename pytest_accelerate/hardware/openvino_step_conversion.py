@@ -19,6 +19,7 @@ from torch.overrides import TorchFunctionMode
 
 from pytest_accelerate.hardware.generation import Call
 from pytest_accelerate.hardware.leaves import filled, leaves
+from pytest_accelerate.hardware.openvino_conversion import leave_out_unread
 from pytest_accelerate.hardware.openvino_inputs import Preparation
 from pytest_accelerate.hardware.openvino_layout import FixedLayout, traceable, untraced
 from pytest_accelerate.hardware.openvino_operators import Substituted
@@ -69,10 +70,12 @@ def export_step(calls: Sequence[Call]) -> ConvertedStep:
     with torch.no_grad():
         model, _ = OpenVINOExporter().export_program(module_of_the_library, inputs, config=config)
     preparation = _preparation(calls[0])
+    taken = _ports(model.inputs, leaves(preparation.complete(calls[0].inputs)), "input.")
+    leave_out_unread(model, taken.values())
     return ConvertedStep(
         "export",
         model,
-        taken=_ports(model.inputs, leaves(preparation.complete(calls[0].inputs)), "input."),
+        taken=taken,
         given=_ports(model.outputs, leaves(calls[0].output), "output."),
         tensors=lambda given: leaves(preparation.complete(given)),
     )

@@ -20,7 +20,7 @@ from pytest_accelerate.agreement import Agreement, compare
 from pytest_accelerate.hardware.generation import Call
 from pytest_accelerate.hardware.layout import lays_out
 from pytest_accelerate.hardware.leaves import filled, leaves
-from pytest_accelerate.hardware.openvino_conversion import as_dtype
+from pytest_accelerate.hardware.openvino_conversion import LostOutputs, as_dtype
 from pytest_accelerate.hardware.openvino_step_conversion import CACHES, ConvertedStep
 
 Compile = Callable[[Any], Any]
@@ -168,7 +168,11 @@ def _made_stateful(step: ConvertedStep, calls: Sequence[Call]) -> dict[str, str]
 def _in_order(ports: Sequence[Any], names: Mapping[str, str]) -> list[str]:
     """The names of the tensors that ports stand for."""
     tensors = {port: name for name, port in names.items()}
-    return [next(tensors[name] for name in port.get_names() if name in tensors) for port in ports]
+    known = [[tensors[name] for name in port.get_names() if name in tensors] for port in ports]
+    if [] in known:
+        port = ports[known.index([])]
+        raise LostOutputs(f"the graph has a port of unknown origin: {port.get_names()}")
+    return [found[0] for found in known]
 
 
 def cache_in(values: Any) -> Any:

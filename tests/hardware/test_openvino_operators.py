@@ -71,6 +71,12 @@ def _as_many_as_found(x: torch.Tensor) -> torch.Tensor:
     return torch.stack([changed, counted.float()])
 
 
+def _up_to(extreme: Callable[..., Any], x: torch.Tensor) -> torch.Tensor:
+    """Ones for as many as the most, or the fewest, that are positive in an item; at least two."""
+    found = [torch.nonzero(item.flatten() > 0).shape[0] for item in x]
+    return torch.ones(max(extreme(found), 2), extreme(count for count in found))
+
+
 CASES: dict[str, tuple[torch.Tensor, Function]] = {
     "floor division": (WHOLE, lambda x: x // 2),
     "floor division after an addition": (WHOLE, lambda x: (x.sum(-1) - 1) // 2 + 1),
@@ -163,6 +169,8 @@ CASES: dict[str, tuple[torch.Tensor, Function]] = {
         lambda x: _begun(x, (..., slice(None, x.shape[1] - 1))),
     ),
     "first rows of the second": (REAL, _as_many_as_found),
+    "the most of what is counted": (WHOLE, lambda x: _up_to(max, x)),
+    "the fewest of what is counted": (WHOLE, lambda x: _up_to(min, x)),
     "attention of as many heads as places": (PLACES, _attention),
     "the order of equals": (
         WHOLE,
@@ -196,9 +204,9 @@ def test_a_substitute_answers_as_the_operator_does(case: str) -> None:
 
 
 def test_torch_is_as_it_was_after_a_trace() -> None:
-    """What is replaced within torch for the time of a trace is put back."""
-    before = torch._C._nn.pad_sequence
+    """What is replaced within torch and Python for the time of a trace is put back."""
+    before = torch._C._nn.pad_sequence, max, min
     _, function = CASES["padding"]
     specimen = Specimen("own", Applied(function).eval(), {"x": REAL}, ("text",))
     hardware.create("openvino").load(specimen, "fp32")
-    assert torch._C._nn.pad_sequence is before
+    assert (torch._C._nn.pad_sequence, max, min) == before

@@ -13,8 +13,10 @@ from transformers.cache_utils import DynamicLayer
 
 from pytest_accelerate import zoo
 from pytest_accelerate.cells import CellSettings, ModelCell, Result, Stage, StageResult, Verdict
+from pytest_accelerate.hardware import openvino_generation
 from pytest_accelerate.hardware.generation import Generation, Step
 from pytest_accelerate.hardware.openvino_generation import ChangedInPlace
+from pytest_accelerate.hardware.openvino_step_conversion import export_step
 from pytest_accelerate.hardware.registry import create
 from pytest_accelerate.hardware.torch import TorchHardware
 from pytest_accelerate.stages import run_cell
@@ -97,6 +99,21 @@ def test_a_cache_that_is_cut_between_calls_is_no_state() -> None:
     result = result_of("xlnet", "openvino")
     assert generated(result).verdict is Verdict.PASS
     assert result.measures.generation.endswith("trace")
+
+
+def test_a_module_that_counts_in_python_has_a_graph_for_each_size() -> None:
+    """Where the length of a cache chooses among modules, no graph holds for two lengths."""
+    result = result_of("moshi_depth", "openvino")
+    assert generated(result).verdict is Verdict.PASS
+    assert result.measures.generation.endswith("KV cache, trace, a graph for each size")
+
+
+def test_the_exporters_graph_generates_as_the_trace_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It has ports for numbers such as logits_to_keep, and is fed them."""
+    monkeypatch.setattr(openvino_generation, "_PATHS", {"export": export_step})
+    result = result_of("gpt2", "openvino")
+    assert generated(result).verdict is Verdict.PASS
+    assert result.measures.generation.endswith("KV cache, export, stateful decode")
 
 
 @pytest.mark.parametrize("precision", ["bf16", "fp16"])
