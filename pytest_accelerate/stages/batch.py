@@ -165,14 +165,12 @@ def _in_fixed_shapes(context: Context, layout: Rows) -> Outcome:
     others = more_rows(context.specimen, layout, 2 * layout.count)[layout.count :]
     together = matching.of_rows(context.loaded.run(inputs))
     try:
-        with reference(context.specimen) as on_cpu:
-            alone = [_run(context, on_cpu, row, f"row {n} alone") for n, row in enumerate(rows)]
-            others_alone = [_run(context, on_cpu, row, "another row alone") for row in others]
+        alone, others_alone = _alone_on_cpu(context, rows), _alone_on_cpu(context, others)
         found = _worst(context, _compared(together, alone, tolerance), len(rows))
         if not found.agrees:
             return _judged(context, layout, rows, found.reason)
         for index, row in enumerate(rows):
-            mixed = [row if place == index else other for place, other in enumerate(others)]
+            mixed = [*others[:index], row, *others[index + 1 :]]
             mixed_alone = [*others_alone[:index], alone[index], *others_alone[index + 1 :]]
             again = matching.of_rows(context.loaded.run(layout.join(mixed)))
             # Beside longer ones a row's outputs may be longer: all of them tell how it is cut.
@@ -184,3 +182,8 @@ def _in_fixed_shapes(context: Context, layout: Rows) -> Outcome:
     except _Unable as error:
         return Outcome(Verdict.NOT_RUN, str(error))
     return Outcome()
+
+
+def _alone_on_cpu(context: Context, rows: Sequence[Row]) -> list[Outputs]:
+    with reference(context.specimen) as on_cpu:
+        return [_run(context, on_cpu, row, f"row {n} alone") for n, row in enumerate(rows)]

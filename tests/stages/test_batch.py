@@ -12,7 +12,7 @@ import torch
 
 from pytest_accelerate.cells import CellSettings, ModelCell, Result, StageResult, Verdict
 from pytest_accelerate.hardware.torch import TorchHardware
-from pytest_accelerate.stages import run_cell
+from pytest_accelerate.stages import batch, run_cell
 from pytest_accelerate.zoo.recipe import Recipe
 
 MODULE = "recipes_of_the_batch_tests"
@@ -133,6 +133,26 @@ def test_rows_that_are_their_own_pass(cell_of: Any, hardware: str, size: int) ->
     assert result.verdict is Verdict.PASS
     assert result.measures.batch_size == size
     assert result.measures.batch_relative_error < 1e-6
+
+
+@pytest.mark.parametrize("hardware", ["cpu", "openvino"])
+def test_rows_beside_longer_ones_are_cut_to_their_own(
+    cell_of: Any, hardware: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An output as long as the longest row is no fault where other rows are longer."""
+    rows = torch.tensor([[1.0, 2.0, -1.0, -1.0], [1.0, 2.0, 3.0, -1.0]])
+
+    def with_longer_ones(specimen: Any, layout: Any, count: int) -> list[dict[str, torch.Tensor]]:
+        return [{"x": row[None]} for row in (*rows, *torch.ones(count - len(rows), 4))]
+
+    monkeypatch.setattr(batch, "more_rows", with_longer_ones)
+    result = cell_of(
+        lambda x: {"y": x.sin()[:, : max(torch.nonzero(row > 0).shape[0] for row in x)]},
+        {"x": rows},
+        hardware,
+    )
+    assert result.verdict is Verdict.PASS
+    assert stage(result).verdict is Verdict.PASS
 
 
 def test_padding_that_is_heard_is_told(cell_of: Any) -> None:
