@@ -285,10 +285,10 @@ def _are_whole_axes(index: tuple[Any, ...]) -> bool:
 
 
 def _isin(
-    elements: Any, wanted: Any, *, assume_unique: bool = False, invert: bool = False
+    elements: Any, test_elements: Any, *, assume_unique: bool = False, invert: bool = False
 ) -> Tensor:
     """No translator."""
-    wanted = torch.as_tensor(wanted).flatten()
+    wanted = torch.as_tensor(test_elements).flatten()
     found: Tensor = (torch.as_tensor(elements)[..., None] == wanted).any(-1)
     return ~found if invert else found
 
@@ -307,11 +307,15 @@ def _repeat_interleave(value: Tensor, repeats: Any, dim: int | None = None, **re
 
 def _cummax(value: Tensor, dim: int) -> Any:
     """No translator: of each place the largest of all up to it, and the last place that has it."""
+    if value.dtype is torch.bool or not value.dim():
+        return NotImplemented
     return torch.return_types.cummax(_extreme_so_far(value, dim, torch.amax, _lowest(value)))
 
 
 def _cummin(value: Tensor, dim: int) -> Any:
     """As ``cummax``."""
+    if value.dtype is torch.bool or not value.dim():
+        return NotImplemented
     return torch.return_types.cummin(_extreme_so_far(value, dim, torch.amin, _highest(value)))
 
 
