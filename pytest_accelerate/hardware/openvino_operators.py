@@ -189,11 +189,11 @@ def _index_put(value: Tensor, indices: Any, values: Tensor, accumulate: bool = F
     return value.clone().index_put_(indices, values, accumulate)
 
 
-def _at_least(value: Tensor, least: Any) -> Any:
+def _at_least(value: Tensor, other: Any) -> Any:
     """Groups that a sum counts come to be of 32 bits, and the number beside them is of 64."""
-    if not _are_whole(value, least) or isinstance(least, Tensor):
+    if not _are_whole(value, other) or isinstance(other, Tensor):
         return NotImplemented
-    return torch.ge(value.long(), least)
+    return torch.ge(value.long(), other)
 
 
 def _float(value: Tensor, **rest: Any) -> Any:
@@ -293,7 +293,9 @@ def _isin(
     return ~found if invert else found
 
 
-def _repeat_interleave(value: Tensor, repeats: Any, dim: int | None = None, **rest: Any) -> Any:
+def _repeat_interleave(
+    value: Tensor, repeats: Any = None, dim: int | None = None, **rest: Any
+) -> Any:
     """By a tensor of counts the result has a wrong rank."""
     if not isinstance(repeats, Tensor) or not repeats.dim() or rest.get("output_size") is not None:
         return NotImplemented
