@@ -274,10 +274,14 @@ def _begun_with(given: Any, count: Tensor, rows: Tensor) -> Tensor:
     places = torch.arange(rows.shape[0])
     is_given = (places < count).reshape(-1, *[1] * (rows.dim() - 1))
     if isinstance(given, Tensor) and given.dim() == rows.dim():
-        # What is behind the last row given is never taken.
-        given = torch.cat([given, torch.zeros_like(rows[:1])]).to(rows.dtype)
-        given = given.index_select(0, torch.minimum(places, count))
+        given = _with_one_more(given, 0.0).index_select(0, torch.minimum(places, count))
+        given = given.to(rows.dtype)
     return torch.where(is_given, given, rows)
+
+
+def _with_one_more(rows: Tensor, value: float) -> Tensor:
+    """Rows with one behind them, which every place takes that is beyond the last."""
+    return torch.cat([rows, rows.new_full((1, *rows.shape[1:]), value)])
 
 
 def _are_whole_axes(index: tuple[Any, ...]) -> bool:
@@ -353,14 +357,12 @@ def _pad_sequence(
     places = torch.arange(longest)
     padded = []
     for sequence, length in zip(sequences, lengths, strict=True):
-        # Whatever is not of the sequence is one more place behind it.
-        values = torch.cat([sequence, sequence.new_full((1, *sequence.shape[1:]), padding_value)])
         if padding_side == "right":
             taken = torch.minimum(places, length)
         else:
             missing = longest - length
             taken = torch.where(places < missing, length, places - missing)
-        padded.append(values.index_select(0, taken))
+        padded.append(_with_one_more(sequence, padding_value).index_select(0, taken))
     return torch.stack(padded, 0 if batch_first else 1)
 
 

@@ -10,7 +10,7 @@ from importlib import metadata
 from typing import Any
 
 from pytest_accelerate.cells import ModelCell, Result, StageResult, Verdict
-from pytest_accelerate.matrix.history import History
+from pytest_accelerate.matrix.history import History, results_of
 from pytest_accelerate.matrix.store import RunRecord
 from pytest_accelerate.matrix.text import visible
 
@@ -34,7 +34,7 @@ def report(history: History, *, whole: bool = False) -> str:
         whole: tell of the newest run about each column instead; the environment is the newest's.
     """
     records, _ = history.told(whole=whole)
-    tests = [_test(result) for record in records for result in record.results.values()]
+    tests = [_test(result) for result in results_of(records)]
     counts = Counter(test["status"] for test in tests)
     summary = {name: counts[name] for name in ("passed", "failed", "skipped", "pending", "other")}
     start, stop = _span(records)

@@ -13,7 +13,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TypeAlias, TypeVar
 
-from pytest_accelerate.cells import Cell, ModelCell, Verdict
+from pytest_accelerate.cells import Cell, ModelCell, Result, Verdict
 from pytest_accelerate.errors import UsageError
 from pytest_accelerate.matrix.diff import Changes, compare
 from pytest_accelerate.matrix.merge import Column, Matrix, merge
@@ -100,6 +100,11 @@ def _news(before: Matrix, earlier: Sequence[Run], record: RunRecord) -> RunNews:
     since = f"the run of {old.runs[0].when} UTC" if old.runs else ""
     columns = (*(column.name for column in new.columns), *new.modes)
     return RunNews(columns, compare(old, new, known=before.columns), since, record.run.id)
+
+
+def results_of(records: Iterable[RunRecord]) -> list[Result]:
+    """The results of several runs, in the order of the runs."""
+    return [result for record in records for result in record.results.values()]
 
 
 def places_of(record: RunRecord) -> frozenset[Place]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from pytest_accelerate.cells import GREEN, Result
 from pytest_accelerate.matrix import figures
 from pytest_accelerate.matrix.diff import Changes, describe
-from pytest_accelerate.matrix.history import History
+from pytest_accelerate.matrix.history import History, results_of
 from pytest_accelerate.matrix.merge import Tally, merge
 from pytest_accelerate.matrix.store import RunRecord
 from pytest_accelerate.matrix.summary import share, tallies, verdicts_in
@@ -31,12 +31,10 @@ def markdown(history: History, *, whole: bool = False) -> str:
     lines = ["# Compatibility matrix"]
     for record in records:
         lines += ["", _about(record)]
-    matrix = merge(records)
-    lines += ["", *_table(tallies(matrix))]
+    lines += ["", *_table(tallies(merge(records)))]
     for each in news:
         lines += ["", f"## {_text(each.title)}", "", *_news(each.changes)]
-    results = [entry.result for entry in matrix.entries.values()]
-    failing = [result for result in results if result.verdict not in GREEN]
+    failing = [result for result in results_of(records) if result.verdict not in GREEN]
     if failing:
         lines += ["", "## Not passing", "", *_failures(failing)]
     return "\n".join(lines) + "\n"

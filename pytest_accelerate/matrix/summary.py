@@ -8,7 +8,7 @@ from pathlib import Path
 from pytest_accelerate.cells import Result, Verdict
 from pytest_accelerate.matrix import figures
 from pytest_accelerate.matrix.diff import render_text
-from pytest_accelerate.matrix.history import History
+from pytest_accelerate.matrix.history import History, results_of
 from pytest_accelerate.matrix.merge import Matrix, Tally, merge
 from pytest_accelerate.matrix.store import RunRecord
 from pytest_accelerate.matrix.text import one_line
@@ -73,7 +73,7 @@ def share(tally: Tally) -> str:
 
 
 def _slowest(records: Sequence[RunRecord]) -> Iterator[str]:
-    results = [result for record in records for result in record.results.values()]
+    results = results_of(records)
     yield f"slowest {min(SLOWEST, len(results))} cells:"
     for result in sorted(results, key=_seconds, reverse=True)[:SLOWEST]:
         line = f"  {figures.seconds(_seconds(result)):>12}  {one_line(result.cell.id, 60)}"

@@ -165,10 +165,11 @@ def _in_fixed_shapes(context: Context, layout: Rows) -> Outcome:
     others = more_rows(context.specimen, layout, 2 * layout.count)[layout.count :]
     together = matching.of_rows(context.loaded.run(inputs))
     try:
-        alone, others_alone = _alone_on_cpu(context, rows), _alone_on_cpu(context, others)
+        alone = _alone_on_cpu(context, rows)
         found = _worst(context, _compared(together, alone, tolerance), len(rows))
         if not found.agrees:
             return _judged(context, layout, rows, found.reason)
+        others_alone = _alone_on_cpu(context, others)
         for index, row in enumerate(rows):
             mixed = [*others[:index], row, *others[index + 1 :]]
             mixed_alone = [*others_alone[:index], alone[index], *others_alone[index + 1 :]]

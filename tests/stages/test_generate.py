@@ -109,7 +109,7 @@ def test_a_module_that_counts_in_python_has_a_graph_for_each_size() -> None:
 
 
 def test_the_exporters_graph_generates_as_the_trace_does(monkeypatch: pytest.MonkeyPatch) -> None:
-    """It has ports for numbers such as logits_to_keep, and is fed them."""
+    """Its ports for numbers such as logits_to_keep, which nothing reads, are in nobody's way."""
     monkeypatch.setattr(openvino_generation, "_PATHS", {"export": export_step})
     result = result_of("gpt2", "openvino")
     assert generated(result).verdict is Verdict.PASS
