@@ -79,6 +79,11 @@ def two_modulated_blocks(x: torch.Tensor, condition: torch.Tensor) -> torch.Tens
     return x
 
 
+def rows_summed(x: torch.Tensor) -> torch.Tensor:
+    """The sum of each row, and a number for each added."""
+    return x.sum(-1) + torch.arange(12.0)
+
+
 def large_integers(x: torch.Tensor) -> torch.Tensor:
     """A rolling hash: products of 64 bits."""
     return (x * 1_000_000_007) % 4096
@@ -104,6 +109,12 @@ DEFECTS = (
         "blt",
         large_integers,
         (torch.arange(1, 200, 7),),
+    ),
+    Defect(
+        "an addition behind the sum along the last of three axes: the numbers are mixed up",
+        "recurrent_gemma, but for what stands for the sum",
+        rows_summed,
+        (_NORMAL,),
     ),
 )
 

@@ -67,8 +67,6 @@ class Call:
     inputs: dict[str, Any]
     """Its arguments by name, as they are: a module may change them."""
     output: Any = field(default=None)
-    continues: bool = False
-    """Whether it was given the very cache that an earlier call handed on."""
 
 
 def generate(

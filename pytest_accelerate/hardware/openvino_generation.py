@@ -7,9 +7,8 @@ What remains in Python is what transformers has between the calls: choosing the 
 
 from __future__ import annotations
 
-import copy
 import warnings
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from typing import Any
@@ -17,37 +16,32 @@ from typing import Any
 import torch
 
 from pytest_accelerate.errors import UnsupportedOperation
-from pytest_accelerate.hardware.generation import (
-    Call,
-    Generation,
-    generate,
-    greedily,
-    named,
-    watching,
+from pytest_accelerate.hardware.generation import Generation, generate, named
+from pytest_accelerate.hardware.openvino_calls import (
+    Group,
+    Signature,
+    WatchedCall,
+    change,
+    groups_of,
+    keep,
+    keeping,
+    kept_by,
 )
-from pytest_accelerate.hardware.leaves import leaves
 from pytest_accelerate.hardware.openvino_conversion import broadcast_masks
 from pytest_accelerate.hardware.openvino_experts import all_experts
 from pytest_accelerate.hardware.openvino_policy import cheapest
 from pytest_accelerate.hardware.openvino_step_conversion import (
-    CACHES,
     ConvertedStep,
     export_step,
     trace_step,
 )
-from pytest_accelerate.hardware.openvino_steps import Compile, Signature, StepGraph, cache_in
+from pytest_accelerate.hardware.openvino_steps import Compile, StepGraph
+from pytest_accelerate.hardware.openvino_windows import watched_in_windows
 from pytest_accelerate.zoo.generating_specimen import GeneratingSpecimen
 
-_PATHS = {"trace": trace_step, "export": export_step}
-_SIZES = 2
-"""Most sizes for which a module gets graphs of their own: an image's and a video's."""
-
-Group = tuple[Signature, list[Call]]
+_PATHS = ("trace", "export")
+Convert = Callable[[Group], ConvertedStep]
 Graphs = dict[Signature, StepGraph]
-
-
-class ChangedInPlace(Exception):
-    """A module changes what it is given and does not return it, which no graph does."""
 
 
 class OpenVINOGenerator:
@@ -70,20 +64,19 @@ class OpenVINOGenerator:
 
         Raises:
             UnsupportedOperation: a module does not convert; names the operators.
-            ChangedInPlace: a graph cannot do what a module does.
         """
         self._model: Any = specimen.model
-        groups = _groups(_called(self._model, specimen.prompt, tokens))
+        calls, self._caches = watched_in_windows(self._model, specimen.prompt, tokens)
         self._graphs: dict[int, Graphs] = {}
         self._of_each_size = False
-        tracing = (all_experts(self._model), _whole_caches(), broadcast_masks())
+        tracing = (all_experts(self._model), self._caches(), broadcast_masks())
         with ExitStack() as stack, warnings.catch_warnings():
             warnings.simplefilter("ignore")
             for context in tracing:
                 stack.enter_context(context)
-            for group in groups:
+            for group in groups_of(calls):
                 made = _graphs(group, compile_model, tolerance)
-                self._graphs.setdefault(id(group[1][0].module), {}).update(made)
+                self._graphs.setdefault(id(group.first.module), {}).update(made)
                 self._of_each_size |= len(made) > 1
 
     @property
@@ -98,7 +91,8 @@ class OpenVINOGenerator:
     @property
     def path_reason(self) -> str:
         """What the graphs disagree by with the modules that they were made of; empty for none."""
-        return "; ".join(filter(None, (graph.disagreement for graph in self._all_graphs)))
+        found = dict.fromkeys(graph.disagreement for graph in self._all_graphs)
+        return "; ".join(filter(None, found))
 
     @property
     def _all_graphs(self) -> list[StepGraph]:
@@ -114,7 +108,7 @@ class OpenVINOGenerator:
         """
         if not cache:
             raise UnsupportedOperation("OpenVINO generates with a cache only")
-        with self._in_place(), _whole_caches():
+        with keeping(self._model), self._in_place(), self._caches():
             return generate(self._model, prompt, tokens)
 
     @contextmanager
@@ -138,82 +132,27 @@ class _Forward:
 
     def __init__(self, module: torch.nn.Module, graphs: Mapping[Signature, StepGraph]) -> None:
         self._module, self._graphs = module, graphs
+        self._keeps = {path for graph in graphs.values() for path in graph.keeps}
         self.__wrapped__ = module.forward
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
-        inputs = named(self._module, args, kwargs)
+        arguments = named(self._module, args, kwargs)
+        kept = self._kept_by_module()
         for sized in (True, False):
-            graph = self._graphs.get(Signature.of(inputs, sized=sized))
+            graph = self._graphs.get(Signature.of(arguments, kept, sized=sized))
             if graph is not None:
-                return graph(inputs)
+                outcome = graph(arguments, kept)
+                for name, changed in outcome.changes.items():
+                    change(arguments[name], changed)
+                keep(self._module, outcome.kept)
+                return outcome.output
         kind = type(self._module).__name__
         raise UnsupportedOperation(f"{kind} is called in a way that it was not converted for")
 
-
-def _called(model: Any, prompt: Mapping[str, Any], tokens: int) -> list[Call]:
-    """The calls that ``generate`` makes, in their order."""
-    calls: list[Call] = []
-    # What a module changed and did not hand on, and the caches that it did, by id; kept, so that
-    # nothing else gets the id.
-    changed: dict[int, tuple[Any, str]] = {}
-    handed: dict[int, Any] = {}
-
-    def before(call: Call) -> None:
-        for value in call.inputs.values():
-            if id(value) in changed:
-                raise ChangedInPlace(f"{changed[id(value)][1]}, which no graph does")
-        continues = id(cache_in(call.inputs)) in handed
-        calls.append(Call(call.module, copy.deepcopy(call.inputs), continues=continues))
-
-    def after(call: Call) -> None:
-        calls[-1].output = copy.deepcopy(call.output)
-        cache = cache_in(call.output)
-        if cache is not None:
-            handed[id(cache)] = cache
-        if name := _changed(calls[-1], call.inputs):
-            kind = type(call.module).__name__
-            told = f"{kind} changes its {name}, does not return it, and a later call reads it"
-            changed[id(call.inputs[name])] = (call.inputs[name], told)
-
-    with _whole_caches(), watching(model.modules(), before=before, after=after):
-        greedily(model, prompt, tokens)
-    return calls
-
-
-def _changed(call: Call, now: Mapping[str, Any]) -> str:
-    """The argument that a module has changed and does not hand on, if there is one."""
-    before = leaves(call.inputs)
-    handed_on = {name.partition(".")[0] for name in leaves(call.output)} & {*CACHES}
-    for name, leaf in leaves(dict(now)).items():
-        argument = name.partition(".")[0]
-        same = name in before and torch.equal(before[name], leaf)
-        if argument not in handed_on and not same and not leaf.isnan().any():
-            return argument
-    return ""
-
-
-def _groups(calls: list[Call]) -> list[Group]:
-    """Calls of one graph together: a graph of fixed sizes where a module sees but a few of them."""
-    alike: dict[tuple[int, Signature], list[Call]] = {}
-    for call in calls:
-        key = (id(call.module), Signature.of(call.inputs, sized=False))
-        alike.setdefault(key, []).append(call)
-    groups: list[Group] = []
-    for (_, signature), members in alike.items():
-        sized = _by_size(members)
-        if signature.goes_on or len(sized) > _SIZES:
-            groups.append((signature, members))
-        else:
-            groups += [(fixed, found[:1]) for fixed, found in sized.items()]
-    return groups
-
-
-def _by_size(calls: Sequence[Call]) -> dict[Signature, list[Call]]:
-    """Calls with inputs of the same sizes together."""
-    sized: dict[Signature, list[Call]] = {}
-    for call in calls:
-        sized.setdefault(Signature.of(call.inputs, sized=True), []).append(call)
-    return sized
+    def _kept_by_module(self) -> dict[str, torch.Tensor]:
+        if not self._keeps:
+            return {}
+        return {path: value for path, value in kept_by(self._module).items() if path in self._keeps}
 
 
 def _graphs(group: Group, compile_model: Compile, tolerance: float) -> Graphs:
@@ -224,26 +163,36 @@ def _graphs(group: Group, compile_model: Compile, tolerance: float) -> Graphs:
     decoder of codebooks as many embeddings as codebooks, of which the length of the cache chooses.
     Eight such traces take 3 s, and one graph of the exporter's 4 to 10 s.
     """
-    signature, calls = group
-    kind = type(calls[0].module).__name__
+    kind = type(group.first.module).__name__
+    unlike: list[WatchedCall] = []
+    """Calls in which a graph answered otherwise than the module."""
 
-    def by(convert: Callable[[Sequence[Call]], ConvertedStep]) -> tuple[Graphs, str]:
-        graph = StepGraph(convert(calls), calls, compile_model)
-        return {signature: graph}, _difference(graph, calls, tolerance)
+    def made_by(convert: Convert, group: Group) -> tuple[Graphs, str]:
+        graph = StepGraph(convert(group), group, compile_model)
+        differs, difference = _difference(graph, group, tolerance)
+        unlike.extend(differs)
+        return {group.signature: graph}, difference
 
     def by_size() -> tuple[Graphs, str]:
         made: Graphs = {}
         differences: list[str] = []
-        for size, alike in _by_size(calls).items():
-            made[size] = StepGraph(trace_step(alike[:1]), alike[:1], compile_model)
-            differences.append(_difference(made[size], alike, tolerance))
+        for size in group.by_size():
+            graphs, difference = made_by(trace_step, size)
+            made |= graphs
+            differences.append(difference)
         return made, next(filter(None, differences), "")
 
-    paths: dict[str, Callable[[], tuple[Graphs, str]]] = {}
-    for path, convert in _PATHS.items():
-        paths[f"{path} of {kind}"] = partial(by, convert)
-        if convert is trace_step and len(calls) > 1:
-            paths[f"trace of {kind} in each size"] = by_size
+    def of_a_later_call() -> tuple[Graphs, str]:
+        return made_by(trace_step, group.made_from((unlike or group.calls[1:])[0]))
+
+    paths: dict[str, Callable[[], tuple[Graphs, str]]] = {
+        f"trace of {kind}": partial(made_by, trace_step, group)
+    }
+    if not group.fixed:
+        paths[f"trace of {kind} in each size"] = by_size
+    elif len(group.calls) > 1:
+        paths[f"trace of {kind} in a later call"] = of_a_later_call
+    paths[f"export of {kind}"] = partial(made_by, export_step, group)
     reached = cheapest(paths)
     if reached.disagreement:
         for graph in reached.made.values():
@@ -251,38 +200,10 @@ def _graphs(group: Group, compile_model: Compile, tolerance: float) -> Graphs:
     return reached.made
 
 
-def _difference(graph: StepGraph, calls: Sequence[Call], tolerance: float) -> str:
-    """How a graph answers otherwise than its module did in one of the calls; empty for alike."""
-    answers = [graph.agreement(call, tolerance) for call in calls]
-    return next((answer.reason for answer in answers if not answer.agrees), "")
-
-
-@contextmanager
-def _whole_caches() -> Iterator[None]:
-    """Let a layer with a window keep all tokens: its mask keeps it to the window anyway.
-
-    It counts tokens in a Python number, which a trace cannot follow. transformers' exporters do the
-    same. A layer that keeps a prompt beside its window (unlimited_ocr) adds the prompt's length to
-    both sizes, so neither may be derived from the other as it has it.
-    """
-    from transformers.cache_utils import DynamicLayer, DynamicSlidingWindowLayer
-
-    length = DynamicLayer.get_seq_length
-
-    # The exporter looks it up again by its name.
-    def get_mask_sizes(layer: DynamicLayer, query_length: int) -> tuple[int, int]:
-        return length(layer) + query_length, 0
-
-    whole = {
-        "update": DynamicLayer.update,
-        "get_mask_sizes": get_mask_sizes,
-        "get_seq_length": length,
-    }
-    before = {name: getattr(DynamicSlidingWindowLayer, name) for name in whole}
-    for name, method in whole.items():
-        setattr(DynamicSlidingWindowLayer, name, method)
-    try:
-        yield
-    finally:
-        for name, method in before.items():
-            setattr(DynamicSlidingWindowLayer, name, method)
+def _difference(graph: StepGraph, group: Group, tolerance: float) -> tuple[list[WatchedCall], str]:
+    """The first call in which a graph answers otherwise than its module did, and by what."""
+    for call in group.calls:
+        answer = graph.agreement(call, tolerance)
+        if not answer.agrees:
+            return [call], answer.reason
+    return [], ""

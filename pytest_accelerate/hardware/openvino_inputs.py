@@ -59,8 +59,12 @@ class Preparation:
         if not self.completes:
             return completed
         with torch.no_grad():
-            _place_sounds_and_videos(self.model, completed)
+            _place_text(self.model, completed)
+            placed = completed.get("position_ids")
             precompute_export_inputs(self.model, completed)
+        if placed is not None:
+            # The exporter has those of patches (target_sizes) in the place of the text's.
+            completed["position_ids"] = placed
         return completed
 
     def tensors(self, inputs: Inputs) -> dict[str, torch.Tensor]:
@@ -100,21 +104,22 @@ def _answers(
     return compare(answer, reference, tolerance_of("fp32")).agrees
 
 
-def _place_sounds_and_videos(model: Any, inputs: dict[str, Any]) -> None:
-    """Add the position ids of a model that hears and sees, Qwen's omni models.
+def _place_text(model: Any, inputs: dict[str, Any]) -> None:
+    """Add the position ids of text among sounds, videos and crops of images.
 
-    The exporter hands ``get_rope_index`` what has the same name there as in ``forward``; lengths
-    of sound and pace of videos have not. Generation makes the positions itself.
+    Those are Qwen's omni models and MiniCPM-V. The exporter hands ``get_rope_index`` what has the
+    same name there as in ``forward``; lengths of sound and pace of videos have not. Of crops it
+    does not keep what it answers. Generation makes the positions itself.
     """
-    if "video_second_per_grid" not in inputs or "feature_attention_mask" not in inputs:
+    hears_and_sees = "video_second_per_grid" in inputs and "feature_attention_mask" in inputs
+    if inputs.get("position_ids") is not None or not hasattr(model, "get_rope_index"):
         return
-    if inputs.get("position_ids") is not None:
+    known = dict(inputs)
+    if hears_and_sees:
+        known["audio_seqlens"] = inputs["feature_attention_mask"].sum(-1)
+        known["second_per_grids"] = inputs["video_second_per_grid"]
+    elif "target_sizes" not in inputs or "input_ids" not in inputs:
         return
-    known = {
-        **inputs,
-        "audio_seqlens": inputs["feature_attention_mask"].sum(-1),
-        "second_per_grids": inputs["video_second_per_grid"],
-    }
     taken = inspect.signature(model.get_rope_index).parameters
     positions, _ = model.get_rope_index(**{name: known[name] for name in taken if name in known})
     inputs["position_ids"] = positions

@@ -9,16 +9,19 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import reduce
 from typing import Any
 
 import torch
 
+from pytest_accelerate.hardware.openvino_layout import untraced
 from pytest_accelerate.zoo.answering import Answering
 
 Tensor = torch.Tensor
 _JIT: Any = torch.jit
+_NO_SEED = 2**63 - 25
+"""What torch's generator has in a trace until the model gives it a seed."""
 
 
 class Substituted(Answering):
@@ -29,14 +32,18 @@ class Substituted(Answering):
 
     def __enter__(self) -> Any:
         """Take also what no mode gets to see."""
-        self._before = {place: getattr(*place) for place in UNSEEN}
+        self._before = {place: vars(place[0])[place[1]] for place in UNSEEN}
         for place, substitute in UNSEEN.items():
             setattr(*place, substitute)
+        self._generator = torch.random.fork_rng(devices=[])
+        self._generator.__enter__()
+        torch.manual_seed(_NO_SEED)
         mode: Any = super()
         return mode.__enter__()
 
     def __exit__(self, *exception: Any) -> None:
         """Put back what was there."""
+        self._generator.__exit__(None, None, None)
         for place, function in self._before.items():
             setattr(*place, function)
         mode: Any = super()
@@ -412,6 +419,52 @@ def _softmax(
     return torch.nn.functional.softmax(turned, dim=-2, dtype=dtype).transpose(-1, -2)
 
 
+def _along_the_last_of_three(reduction: Callable[..., Tensor]) -> Callable[..., Any]:
+    """A sum, or the like, of rows of a (batch, rows, columns).
+
+    The CPU plugin fuses an addition or a multiplication by one number a row into it, and reads the
+    numbers in another order; it does not across the axis that is kept here and then taken away.
+    """
+
+    def of(value: Tensor, dim: Any = None, keepdim: bool = False, **rest: Any) -> Any:
+        axes = (dim,) if isinstance(dim, int) else dim
+        if keepdim or value.dim() != 3 or axes is None or tuple(axes) not in ((-1,), (2,)):
+            return NotImplemented
+        return reduction(value, dim=-1, keepdim=True, **rest).squeeze(-1)
+
+    return of
+
+
+def _randn(*sizes: Any, **settings: Any) -> Any:
+    """What a model draws from a seed of its own is a constant; OpenVINO draws other numbers.
+
+    Reformer has the rotations by which it hashes so (``hash_seed``).
+    """
+    shape = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], Sequence) else sizes
+    if torch.initial_seed() == _NO_SEED or not all(isinstance(size, int) for size in shape):
+        return NotImplemented
+    return untraced(torch.randn, sizes, settings)
+
+
+class _NoGradient:
+    """What a function with a gradient of its own is given to keep things in for that."""
+
+    def __init__(self, arguments: Sequence[Any]) -> None:
+        self.needs_input_grad = (False,) * len(arguments)
+
+    def save_for_backward(self, *tensors: Tensor) -> None:
+        """Nothing goes backward."""
+
+    mark_dirty = mark_non_differentiable = set_materialize_grads = save_for_backward
+
+
+def _forward_alone(cls: Any, *args: Any, **kwargs: Any) -> Any:
+    """``torch.autograd.Function`` hides from a trace what it does."""
+    if cls.setup_context is not torch.autograd.Function.setup_context:
+        return cls.forward(*args, **kwargs)
+    return cls.forward(_NoGradient(args), *args, **kwargs)
+
+
 def _sort(value: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
     """Of equals, torch's CPU keeps the order though it need not; OpenVINO turns it by one."""
     if stable:
@@ -451,16 +504,22 @@ SUBSTITUTES: Mapping[str, Callable[..., Any]] = {
     "cummax": _cummax,
     "cummin": _cummin,
     "softmax": _softmax,
+    "sum": _along_the_last_of_three(torch.sum),
+    "mean": _along_the_last_of_three(torch.mean),
+    "amax": _along_the_last_of_three(torch.amax),
+    "amin": _along_the_last_of_three(torch.amin),
+    "randn": _randn,
     "sort": _sort,
     "argsort": _argsort,
 }
 """Name of a torch function: what stands for it; that answers ``NotImplemented`` where it does not
 apply, and its docstring says why it is needed."""
 
-UNSEEN: Mapping[tuple[Any, str], Callable[..., Any]] = {
+UNSEEN: Mapping[tuple[Any, str], Any] = {
     (torch._C._nn, "pad_sequence"): _pad_sequence,
+    (torch.autograd.Function, "apply"): classmethod(_forward_alone),
     (builtins, "max"): _extreme_of_sizes(max, torch.maximum),
     (builtins, "min"): _extreme_of_sizes(min, torch.minimum),
 }
 """Where a function is, and its name: what stands for it. No mode gets to see a function that takes
-a list of tensors past torch's overriding, nor what is Python's own."""
+a list of tensors past torch's overriding, nor what has a gradient of its own or is Python's."""

@@ -17,8 +17,18 @@ import openvino
 import torch
 from torch.overrides import TorchFunctionMode
 
-from pytest_accelerate.hardware.generation import Call
+from pytest_accelerate.errors import UnsupportedOperation
 from pytest_accelerate.hardware.leaves import filled, leaves
+from pytest_accelerate.hardware.openvino_calls import (
+    CACHES,
+    KEPT,
+    Group,
+    Outcome,
+    WatchedCall,
+    keep,
+    keeping,
+    kept_by,
+)
 from pytest_accelerate.hardware.openvino_conversion import leave_out_unread
 from pytest_accelerate.hardware.openvino_inputs import Preparation
 from pytest_accelerate.hardware.openvino_layout import FixedLayout, traceable, untraced
@@ -26,8 +36,6 @@ from pytest_accelerate.hardware.openvino_operators import Substituted
 from pytest_accelerate.hardware.openvino_tracing import trace
 from pytest_accelerate.hardware.outputs import flatten
 
-CACHES = ("past_key_values", "cache", "cache_params", "state", "mems", "past_buckets_states")
-"""What transformers calls the inputs that are handed on from call to call."""
 _ANY = -1
 
 
@@ -43,14 +51,14 @@ class ConvertedStep:
     given: Mapping[str, str]
     """Name of an output tensor: the name of its port."""
     tensors: Callable[[Mapping[str, Any]], dict[str, torch.Tensor]]
-    """From the arguments of a call to the tensors to feed, by name."""
+    """From the arguments of a call to the tensors to feed of them, by name."""
 
 
-def trace_step(calls: Sequence[Call]) -> ConvertedStep:
-    """Trace the module on the first of its calls; of one call alone, all sizes are fixed."""
-    step = _TracedStep(calls)
+def trace_step(group: Group) -> ConvertedStep:
+    """Trace the module on the first of its calls."""
+    step = _TracedStep(group)
     model = step.converted()
-    outputs = leaves(calls[0].output)
+    outputs = group.first.outcome.tensors
     return ConvertedStep(
         "trace",
         model,
@@ -60,29 +68,36 @@ def trace_step(calls: Sequence[Call]) -> ConvertedStep:
     )
 
 
-def export_step(calls: Sequence[Call]) -> ConvertedStep:
-    """Convert by transformers' exporter."""
+def export_step(group: Group) -> ConvertedStep:
+    """Convert by transformers' exporter.
+
+    Raises:
+        UnsupportedOperation: the module hands on more than it returns.
+    """
     from transformers.exporters.exporter_openvino import OpenVINOConfig, OpenVINOExporter
 
-    module, inputs = calls[0].module, copy.deepcopy(calls[0].inputs)
-    config = OpenVINOConfig(dynamic=len(calls) > 1, stateful=False)
+    first = group.first
+    if first.outcome.changes or first.outcome.kept or first.kept:
+        raise UnsupportedOperation("an exported graph changes nothing in place, as its module does")
+    module, inputs = first.module, copy.deepcopy(first.arguments)
+    config = OpenVINOConfig(dynamic=not group.fixed, stateful=False)
     module_of_the_library: Any = module
     with torch.no_grad():
         model, _ = OpenVINOExporter().export_program(module_of_the_library, inputs, config=config)
-    preparation = _preparation(calls[0])
-    taken = _ports(model.inputs, leaves(preparation.complete(calls[0].inputs)), "input.")
+    preparation = _preparation(first)
+    taken = _ports(model.inputs, leaves(preparation.complete(first.arguments)), "input.")
     leave_out_unread(model, taken.values())
     return ConvertedStep(
         "export",
         model,
         taken=taken,
-        given=_ports(model.outputs, leaves(calls[0].output), "output."),
+        given=_ports(model.outputs, first.outcome.tensors, "output."),
         tensors=lambda given: leaves(preparation.complete(given)),
     )
 
 
-def _preparation(call: Call) -> Preparation:
-    return Preparation.of(call.module, call.inputs, flatten(call.output))
+def _preparation(call: WatchedCall) -> Preparation:
+    return Preparation.of(call.module, call.arguments, flatten(call.outcome.output))
 
 
 def _ports(ports: Sequence[Any], tensors: Mapping[str, Any], prefix: str) -> dict[str, str]:
@@ -94,61 +109,70 @@ def _ports(ports: Sequence[Any], tensors: Mapping[str, Any], prefix: str) -> dic
 class _TracedStep:
     """A module with tensors as the only parameters of ``forward``, for calls of one signature."""
 
-    def __init__(self, calls: Sequence[Call]) -> None:
-        first = calls[0]
-        self.module = first.module
-        self._fixed = len(calls) == 1
+    def __init__(self, group: Group) -> None:
+        first = group.first
+        self.module, self._outcome = first.module, first.outcome
+        self._fixed = group.fixed
         self._preparation = _preparation(first) if self._fixed else None
-        self._inputs = self._complete(first.inputs)
-        found = leaves(self._inputs)
+        self._arguments = self._complete(first.arguments)
+        found = leaves(self._arguments)
         baked = self._preparation.baked if self._preparation is not None else {}
+        self._kept = {f"{KEPT}.{path}": value for path, value in first.kept.items()}
         self._examples = {
             name: leaf for name, leaf in found.items() if name not in baked and leaf.numel()
-        }
+        } | self._kept
         self.names = tuple(self._examples)
         """Dotted leaf names of the tensors, in the order of ``forward``'s parameters."""
-        self._sizes = _sizes(self._examples, calls)
+        self._sizes = _sizes(self._examples, group)
         # The exporter makes lists of layouts, and not every model that reads them takes lists.
-        self._inputs |= {
+        self._arguments |= {
             name: value
-            for name, value in first.inputs.items()
-            if isinstance(value, torch.Tensor) and isinstance(self._inputs.get(name), list)
+            for name, value in first.arguments.items()
+            if isinstance(value, torch.Tensor) and isinstance(self._arguments.get(name), list)
         }
 
-    def _complete(self, inputs: Mapping[str, Any]) -> dict[str, Any]:
-        return dict(inputs) if self._preparation is None else self._preparation.complete(inputs)
+    def _complete(self, arguments: Mapping[str, Any]) -> dict[str, Any]:
+        if self._preparation is None:
+            return dict(arguments)
+        return self._preparation.complete(arguments)
 
-    def tensors(self, inputs: Mapping[str, Any]) -> dict[str, torch.Tensor]:
-        """The tensors of a call by name."""
-        return leaves(self._complete(inputs))
+    def tensors(self, arguments: Mapping[str, Any]) -> dict[str, torch.Tensor]:
+        """The tensors of a call's arguments by name."""
+        return leaves(self._complete(arguments))
 
     def call(self, *tensors: torch.Tensor) -> tuple[torch.Tensor, ...]:
         """Run the module on these tensors in place of those that it was traced with."""
         named = dict(zip(self.names, tensors, strict=True))
-        given = filled(self._inputs, named)
-        for name in CACHES:
+        given = filled(self._arguments, named)
+        for name in (*CACHES, *self._outcome.changes):
             if name in given and not isinstance(given[name], torch.Tensor):
                 # The module writes into it, also where it holds no tensor yet.
                 # A copy that is traced has no axes where it has no elements.
-                blank = untraced(copy.deepcopy, (self._inputs[name],), {})
+                blank = untraced(copy.deepcopy, (self._arguments[name],), {})
                 given[name] = filled(blank, named, name)
+        keep(self.module, {name.removeprefix(f"{KEPT}."): named[name] for name in self._kept})
         with ExitStack() as stack:
             stack.enter_context(self._layout(named))
             stack.enter_context(Substituted())
             output = self.module(**given)
-        return tuple(value.clone() for value in leaves(output).values())
+        outcome = Outcome(
+            output,
+            {name: given[name] for name in self._outcome.changes},
+            {path: kept_by(self.module)[path] for path in self._outcome.kept},
+        )
+        return tuple(value.clone() for value in outcome.tensors.values())
 
     def _layout(self, named: Mapping[str, torch.Tensor]) -> AbstractContextManager[object]:
         if not self._fixed:
             return _Traceable()
-        constants = [leaf for name, leaf in leaves(self._inputs).items() if name not in named]
+        constants = [leaf for name, leaf in leaves(self._arguments).items() if name not in named]
         return FixedLayout(constants, (*self.module.parameters(), *self.module.buffers()))
 
     def converted(self) -> Any:
         """The ``openvino.Model`` of the module, ports named by number."""
         ports = [_input_port(index) for index in range(len(self.names))]
         examples = [value.clone() for value in self._examples.values()]
-        with torch.no_grad():
+        with torch.no_grad(), keeping(self.module):
             model = openvino.convert_model(
                 trace(self.call, ports, examples),
                 input=[openvino.PartialShape(self._sizes[name]) for name in self.names],
@@ -181,9 +205,9 @@ def _output_port(index: int) -> str:
     return f"output_{index}"
 
 
-def _sizes(examples: Mapping[str, torch.Tensor], calls: Sequence[Call]) -> dict[str, list[int]]:
+def _sizes(examples: Mapping[str, torch.Tensor], group: Group) -> dict[str, list[int]]:
     """The shape of each tensor; -1 where it is another in another call."""
-    others = [leaves(call.inputs) for call in calls[1:]]
+    others = [] if group.fixed else [call.taken for call in group.calls[1:]]
     return {
         name: [
             size if all(other[name].shape[axis] == size for other in others) else _ANY

@@ -29,7 +29,7 @@ def summarise(history: History, page: Path | None = None, *, whole: bool = False
     records, news = history.told(whole=whole)
     if not records:
         return ["no results"]
-    lines = [*_counts(merge(records)), "", *_slowest(records), ""]
+    lines = [*_counts(merge(records)), "", *_slowest(records)]
     lines += [line for record in records for line in _totals(record)]
     for each in news:
         headline, *kinds = render_text(each.changes, NEWS)
@@ -73,14 +73,17 @@ def share(tally: Tally) -> str:
 
 
 def _slowest(records: Sequence[RunRecord]) -> Iterator[str]:
-    results = results_of(records)
-    yield f"slowest {min(SLOWEST, len(results))} cells:"
-    for result in sorted(results, key=_seconds, reverse=True)[:SLOWEST]:
+    slowest = sorted(results_of(records), key=_seconds, reverse=True)[:SLOWEST]
+    if not slowest:
+        return
+    yield "slowest cells:"
+    for result in slowest:
         line = f"  {figures.seconds(_seconds(result)):>12}  {one_line(result.cell.id, 60)}"
         if result.stages:
             stage = max(result.stages, key=lambda stage: stage.seconds)
             line += f"  ({stage.stage} {figures.seconds(stage.seconds)})"
         yield line
+    yield ""
 
 
 def _totals(record: RunRecord) -> Iterator[str]:

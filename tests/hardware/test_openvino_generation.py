@@ -5,7 +5,7 @@ from __future__ import annotations
 import torch
 
 from pytest_accelerate.hardware.leaves import filled, leaves
-from pytest_accelerate.hardware.openvino_steps import Signature
+from pytest_accelerate.hardware.openvino_calls import Signature, change
 
 
 def test_a_tensor_alone_is_filled_under_the_name_that_it_has() -> None:
@@ -22,5 +22,18 @@ def test_calls_of_other_grids_are_of_other_graphs() -> None:
         {"pixel_values": pixels, "grid_thw": torch.tensor([grid])}
         for grid in ([1, 2, 4], [1, 4, 2])
     )
-    assert Signature.of(wide, sized=True) != Signature.of(high, sized=True)
-    assert Signature.of(wide, sized=False) == Signature.of(high, sized=False)
+    assert Signature.of(wide, {}, sized=True) != Signature.of(high, {}, sized=True)
+    assert Signature.of(wide, {}, sized=False) == Signature.of(high, {}, sized=False)
+
+
+def test_a_value_is_changed_in_place() -> None:
+    """Whoever holds the value, or the tensor that it is, sees what became of it."""
+    tensor, other = torch.zeros(2), torch.ones(2)
+    given = {"pair": (tensor, tensor.clone()), "list": [tensor.clone()], "plain": 1}
+    change(given, {"pair": (other.clone(), other), "list": [other, other], "plain": 2})
+    change(given["pair"], (torch.full((2,), 2.0), other))
+    assert leaves(given)["pair.0"].tolist() == [2.0, 2.0]
+    assert len(leaves(given)) == 4
+    assert given["plain"] == 2
+    change(tensor, other * 3)
+    assert torch.equal(tensor, other * 3)

@@ -43,6 +43,44 @@ def _written(x: torch.Tensor) -> torch.Tensor:
     return x
 
 
+PER_ROW = torch.tensor([1.0, 20.0, 300.0])
+REDUCTIONS: tuple[Function, ...] = (
+    lambda x: x.sum(-1),
+    lambda x: torch.mean(x, dim=2),
+    lambda x: x.amax((-1,)),
+    lambda x: torch.amin(x, dim=[2]),
+)
+
+
+class _Doubled(torch.autograd.Function):
+    """Has a gradient of its own, and takes what is no tensor."""
+
+    @staticmethod
+    def forward(ctx: Any, x: torch.Tensor, layers: tuple[Function, ...]) -> torch.Tensor:
+        """Twice as much."""
+        ctx.save_for_backward(x)
+        ctx.layers = layers
+        return layers[0](x) if ctx.needs_input_grad[0] else layers[1](x)
+
+
+class _Tripled(torch.autograd.Function):
+    """As torch has had them since 2.0: apart from what is kept."""
+
+    @staticmethod
+    def forward(x: torch.Tensor, by: int) -> torch.Tensor:
+        """Three times as much."""
+        return x * by
+
+    @staticmethod
+    def setup_context(ctx: Any, inputs: Any, output: Any) -> None:
+        """Keep nothing."""
+
+
+def _drawn(x: torch.Tensor) -> torch.Tensor:
+    torch.manual_seed(7)
+    return x + torch.randn(3, dtype=x.dtype) * torch.randn((2, 1, 3))
+
+
 def _begun(x: torch.Tensor, index: Any) -> torch.Tensor:
     """A part of zeros is what it is in x."""
     changed = torch.zeros_like(x)
@@ -172,6 +210,18 @@ CASES: dict[str, tuple[torch.Tensor, Function]] = {
     "the most of what is counted": (WHOLE, lambda x: _up_to(max, x)),
     "the fewest of what is counted": (WHOLE, lambda x: _up_to(min, x)),
     "attention of as many heads as places": (PLACES, _attention),
+    "a number for each sum of a row": (
+        REAL,
+        lambda x: torch.stack([each(x * x) + PER_ROW for each in REDUCTIONS]),
+    ),
+    "what has a gradient of its own": (
+        REAL,
+        lambda x: (
+            _Doubled.apply(x, (lambda x: x, lambda x: x * 2))  # type: ignore[no-untyped-call]
+            - _Tripled.apply(x, 3)  # type: ignore[no-untyped-call]
+        ),
+    ),
+    "what is drawn from a seed of the model's own": (REAL, _drawn),
     "the order of equals": (
         WHOLE,
         lambda x: torch.cat([(x > 0).int().argsort(dim=-1), (x > 3).int().sort(-1)[1]], -1),
@@ -205,8 +255,10 @@ def test_a_substitute_answers_as_the_operator_does(case: str) -> None:
 
 def test_torch_is_as_it_was_after_a_trace() -> None:
     """What is replaced within torch and Python for the time of a trace is put back."""
+    kept = vars(torch.autograd.Function)["apply"]
     before = torch._C._nn.pad_sequence, max, min
     _, function = CASES["padding"]
     specimen = Specimen("own", Applied(function).eval(), {"x": REAL}, ("text",))
     hardware.create("openvino").load(specimen, "fp32")
     assert (torch._C._nn.pad_sequence, max, min) == before
+    assert vars(torch.autograd.Function)["apply"] is kept

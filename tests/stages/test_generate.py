@@ -15,7 +15,7 @@ from pytest_accelerate import zoo
 from pytest_accelerate.cells import CellSettings, ModelCell, Result, Stage, StageResult, Verdict
 from pytest_accelerate.hardware import openvino_generation
 from pytest_accelerate.hardware.generation import Generation, Step
-from pytest_accelerate.hardware.openvino_generation import ChangedInPlace
+from pytest_accelerate.hardware.openvino_calls import kept_by
 from pytest_accelerate.hardware.openvino_step_conversion import export_step
 from pytest_accelerate.hardware.registry import create
 from pytest_accelerate.hardware.torch import TorchHardware
@@ -170,12 +170,48 @@ def test_hardware_that_chooses_otherwise_is_caught() -> None:
     assert "logits" in result.reason
 
 
-def test_a_module_that_changes_what_it_is_given_is_told() -> None:
-    """A graph has no way to do that, so that OpenVINO's cell says so instead of being wrong."""
-    specimen = generator(zoo.construct("parakeet_rnnt"))
+@pytest.mark.parametrize(
+    ("model_type", "how"),
+    [
+        ("parakeet_tdt", "ParakeetForTDT, KV cache, trace"),
+        ("nemotron_asr_streaming", "NemotronAsrStreamingForRNNT, KV cache, trace"),
+        ("moonshine_streaming", "MoonshineStreamingForConditionalGeneration, KV cache, trace"),
+        ("recurrent_gemma", "RecurrentGemmaForCausalLM, KV cache, trace"),
+        ("voxtral_realtime", "VoxtralRealtimeForConditionalGeneration, KV cache, trace"),
+        ("moshi", "MoshiForCausalLM, KV cache, trace"),
+    ],
+)
+# Of voxtral_realtime, which takes how much to generate from how long the sound is.
+@pytest.mark.filterwarnings("ignore:Using the model-agnostic default:UserWarning")
+def test_graphs_hand_on_what_modules_change_and_keep(model_type: str, how: str) -> None:
+    """OpenVINO goes on where a module left what it was given, what it has in itself, its window."""
+    result = result_of(model_type, "openvino")
+    assert (generated(result).verdict, generated(result).reason) == (Verdict.PASS, "")
+    assert str(result.measures.generation).startswith(how)
+
+
+@pytest.mark.parametrize(
+    ("model_type", "forgets"), [("parakeet_rnnt", "change"), ("recurrent_gemma", "keep")]
+)
+def test_what_is_not_handed_on_is_caught(
+    model_type: str, forgets: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The second token of a graph that begins anew each time is another."""
+    monkeypatch.setattr(openvino_generation, forgets, lambda value, changed: None)
+    result = result_of(model_type, "openvino")
+    assert generated(result).verdict is not Verdict.PASS
+    assert result.verdict is Verdict.PARTIAL
+
+
+def test_a_model_keeps_what_it_kept_before_openvino_generated() -> None:
+    """What recurrent_gemma has in itself after a text is not there for the next."""
+    specimen = generator(zoo.construct("recurrent_gemma"))
     assert specimen is not None
-    with pytest.raises(ChangedInPlace, match="ParakeetForRNNT changes its decoder_cache"):
-        create("openvino").load_generator(specimen, "fp32", TOKENS)
+    before = kept_by(specimen.model).keys()
+    loaded = create("openvino").load_generator(specimen, "fp32", TOKENS)
+    made = [loaded.generate(specimen.prompt, TOKENS).outputs["output"] for _ in range(2)]
+    assert kept_by(specimen.model).keys() == before
+    assert torch.equal(*made)
 
 
 def test_what_the_library_cannot_generate_is_not_told_as_a_failure() -> None:
