@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from typing import Any
 
 import torch
 
 from pytest_accelerate.hardware.generation import Generation, generate
 from pytest_accelerate.hardware.torch_device import free, moved, refusals_named
+from pytest_accelerate.hardware.torch_double import in_double
 
 
 class TorchGenerator:
@@ -30,7 +32,8 @@ class TorchGenerator:
         """
         if self._model is None:
             raise RuntimeError("the model was closed")
-        with refusals_named():
+        double = in_double() if self._dtype is torch.float64 else nullcontext()
+        with refusals_named(), double:
             there = moved(dict(prompt), self._device, self._dtype)
             return generate(self._model, there, tokens, cache=cache, timed=cache)
 

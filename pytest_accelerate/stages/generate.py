@@ -156,7 +156,6 @@ def _anew(
         raise
     except Exception as error:
         return _Expected(None, reason_of(error))
-    # Some models add up masks of the dtype's lowest value, which overflow in float64 alone.
     if not all(bool(step.logits.isfinite().all()) for step in doubled.steps):
         return _Expected(None, "not a number in logits")
     return _Expected(doubled, "against float64")

@@ -231,6 +231,8 @@ def test_what_the_library_cannot_generate_is_not_told_as_a_failure() -> None:
         ("xlstm", "xLSTMForCausalLM, KV cache, eager"),
         ("parakeet_tdt", "ParakeetForTDT, KV cache, eager, against float64"),
         ("fsmt", "FSMTForConditionalGeneration, KV cache, eager, against float64"),
+        ("prophetnet", "ProphetNetForConditionalGeneration, KV cache, eager, against float64"),
+        ("xlnet", "XLNetLMHeadModel, KV cache, eager, against float64"),
     ],
 )
 def test_what_generates_in_its_own_way_has_its_prompt(model_type: str, how: str) -> None:
