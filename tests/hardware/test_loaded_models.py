@@ -21,6 +21,7 @@ from pytest_accelerate.errors import (
 from pytest_accelerate.hardware.openvino_errors import neither_converts, operators_in
 from pytest_accelerate.hardware.outputs import flatten
 from pytest_accelerate.zoo.specimen import Specimen
+from tests.hardware.halves import has_half, need_half
 
 BACKENDS = ("cpu", "openvino")
 
@@ -58,7 +59,7 @@ def test_a_run_changes_neither_inputs_nor_specimen(name: str, bert: Specimen) ->
     """Inputs and weights are the same to the bit after load and run, at any precision."""
     inputs = copy.deepcopy(dict(bert.inputs))
     weights = {key: value.clone() for key, value in bert.model.state_dict().items()}
-    for precision in ("fp32", "bf16"):
+    for precision in ("fp32", "int8", *(["bf16"] if has_half(name) else [])):
         loaded = hardware.create(name).load(bert, precision)
         loaded.run(bert.inputs)
         loaded.close()
@@ -70,6 +71,7 @@ def test_a_run_changes_neither_inputs_nor_specimen(name: str, bert: Specimen) ->
 @pytest.mark.parametrize("name", BACKENDS)
 def test_precisions_are_what_they_are_called(name: str, bert: Specimen) -> None:
     """Half precision is near the reference and is not the reference; others are not offered."""
+    need_half(name)
     reference = hardware.create("cpu").load(bert, "fp32").run(bert.inputs)
     half = hardware.create(name).load(bert, "bf16").run(bert.inputs)
     assert compare(half, reference, 5e-2).agrees

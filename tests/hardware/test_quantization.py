@@ -25,6 +25,7 @@ from pytest_accelerate.stages.agree import agree
 from pytest_accelerate.stages.base import Context
 from pytest_accelerate.tolerances import tolerance_of
 from pytest_accelerate.zoo.specimen import Specimen
+from tests.hardware.halves import has_half, need_half
 from tests.stages.mutants import MUTATIONS
 
 
@@ -240,11 +241,13 @@ def test_compressing_writes_nothing_of_its_own(capfd: pytest.CaptureFixture[str]
 
 def test_nncf_is_imported_for_integers_alone() -> None:
     """A process that runs other precisions does without it; where it lacks, the remedy is told."""
+    precisions = ["fp32", "bf16"] if has_half("openvino") else ["fp32"]
     code = (
         "import sys\n"
         "from pytest_accelerate import hardware, zoo\n"
         "specimen = zoo.construct('bert')\n"
-        "hardware.create('openvino').load(specimen, 'bf16')\n"
+        f"for precision in {precisions}:\n"
+        "    hardware.create('openvino').load(specimen, precision)\n"
         "assert 'nncf' not in sys.modules\n"
         "sys.modules['nncf'] = None\n"
         "try:\n"
@@ -379,6 +382,8 @@ def test_a_graph_that_is_wrong_in_fp32_is_no_pass_below(
     precision: str, generator: torch.Generator
 ) -> None:
     """What is off by less than a wide bound, and by more than that of fp32, is a mismatch."""
+    if precision == "bf16":
+        need_half("openvino")
     place, x = hardware.create("openvino"), torch.randn(2, 64, generator=generator)
     context = Context(ModelCell("own", "openvino", precision), CellSettings(), place)
     context.specimen = specimen_of(Converting(), x=x)

@@ -13,10 +13,10 @@ from transformers.cache_utils import DynamicLayer
 
 from pytest_accelerate import zoo
 from pytest_accelerate.cells import CellSettings, ModelCell, Result, Stage, StageResult, Verdict
+from pytest_accelerate.errors import UnsupportedOperation
 from pytest_accelerate.hardware import openvino_generation
 from pytest_accelerate.hardware.generation import Generation, Step
 from pytest_accelerate.hardware.openvino_calls import kept_by
-from pytest_accelerate.hardware.openvino_step_conversion import export_step
 from pytest_accelerate.hardware.registry import create
 from pytest_accelerate.hardware.torch import TorchHardware
 from pytest_accelerate.stages import run_cell
@@ -110,7 +110,11 @@ def test_a_module_that_counts_in_python_has_a_graph_for_each_size() -> None:
 
 def test_the_exporters_graph_generates_as_the_trace_does(monkeypatch: pytest.MonkeyPatch) -> None:
     """Its ports for numbers such as logits_to_keep, which nothing reads, are in nobody's way."""
-    monkeypatch.setattr(openvino_generation, "_PATHS", {"export": export_step})
+
+    def untraceable(group: Any) -> Any:
+        raise UnsupportedOperation("it does not trace")
+
+    monkeypatch.setattr(openvino_generation, "trace_step", untraceable)
     result = result_of("gpt2", "openvino")
     assert generated(result).verdict is Verdict.PASS
     assert result.measures.generation.endswith("KV cache, export, stateful decode")
