@@ -2,10 +2,19 @@
 
 from __future__ import annotations
 
+import openvino
+import pytest
 import torch
 
 from pytest_accelerate.hardware.leaves import filled, leaves
-from pytest_accelerate.hardware.openvino_calls import Signature, change
+from pytest_accelerate.hardware.openvino_calls import (
+    Outcome,
+    Signature,
+    WatchedCall,
+    change,
+    groups_of,
+)
+from pytest_accelerate.hardware.openvino_generation import _graphs
 
 
 def test_a_tensor_alone_is_filled_under_the_name_that_it_has() -> None:
@@ -37,3 +46,23 @@ def test_a_value_is_changed_in_place() -> None:
     assert given["plain"] == 2
     change(tensor, other * 3)
     assert torch.equal(tensor, other * 3)
+
+
+class Waiting(torch.nn.Module):
+    """Doubles what is positive, and does nothing at all where nothing is."""
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """Return (rows, columns)."""
+        return x + 0.0 if bool((x < 0).all()) else torch.where(x < 0, x, x * 2)
+
+
+@pytest.mark.filterwarnings("ignore::torch.jit.TracerWarning")  # that the branch becomes a constant
+def test_a_branch_that_skips_work_is_not_what_is_traced() -> None:
+    """Where the first call skips what another does, the other is what the graph is made from."""
+    module = Waiting()
+    given = [torch.full((2, 3), -1.0), torch.tensor([[1.0, -2.0, 3.0]] * 2)]
+    calls = [WatchedCall(module, {"x": x}, {}, False, Outcome(module(x), {}, {})) for x in given]
+    (group,) = groups_of(calls)
+    (graph,) = _graphs(group, lambda model: openvino.compile_model(model, "CPU"), 1e-4).values()
+    assert (graph.path, graph.disagreement) == ("trace", "")
+    assert all(graph.agreement(call, 1e-4).agrees for call in calls)
