@@ -117,10 +117,10 @@ class _TracedStep:
         self._arguments = self._complete(first.arguments)
         found = leaves(self._arguments)
         baked = self._preparation.baked if self._preparation is not None else {}
-        self._kept = {f"{KEPT}.{path}": value for path, value in first.kept.items()}
+        self._kept = first.kept
         self._examples = {
             name: leaf for name, leaf in found.items() if name not in baked and leaf.numel()
-        } | self._kept
+        } | leaves({KEPT: self._kept})
         self.names = tuple(self._examples)
         """Dotted leaf names of the tensors, in the order of ``forward``'s parameters."""
         self._sizes = _sizes(self._examples, group)
@@ -150,15 +150,16 @@ class _TracedStep:
                 # A copy that is traced has no axes where it has no elements.
                 blank = untraced(copy.deepcopy, (self._arguments[name],), {})
                 given[name] = filled(blank, named, name)
-        keep(self.module, {name.removeprefix(f"{KEPT}."): named[name] for name in self._kept})
+        keep(self.module, filled(self._kept, named, KEPT))
         with ExitStack() as stack:
             stack.enter_context(self._layout(named))
             stack.enter_context(Substituted())
             output = self.module(**given)
+        kept = kept_by(self.module)
         outcome = Outcome(
             output,
             {name: given[name] for name in self._outcome.changes},
-            {path: kept_by(self.module)[path] for path in self._outcome.kept},
+            {path: kept[path] for path in self._outcome.kept},
         )
         return tuple(value.clone() for value in outcome.tensors.values())
 
