@@ -19,11 +19,11 @@ apis: $(VENV)/installed
 
 test: lint
 	$(BIN)/pytest-accelerate servers install --quick
-	$(BIN)/pytest tests -n auto -q
+	$(BIN)/pytest tests -n auto -q -rs
 
 test-servers: $(VENV)/installed
 	$(BIN)/pytest-accelerate servers install all
-	PYTEST_ACCELERATE_LARGE=1 $(BIN)/pytest tests/servers -q $(ARGS)
+	PYTEST_ACCELERATE_LARGE=1 $(BIN)/pytest tests/servers -q -rs $(ARGS)
 
 lint: $(VENV)/installed
 	$(BIN)/ruff check .

@@ -128,13 +128,13 @@ def measure(browser: Any, address: str) -> Iterator[tuple[str, list[float]]]:
         page = browser.new_page(viewport={"width": 1440, "height": 900})
         start = time.perf_counter()
         page.goto(address)
-        page.wait_for_function("document.getElementById('count').textContent")
+        page.locator("#count:not(:empty)").wait_for(state="attached")
         opened.append((time.perf_counter() - start) * 1e3)
         page.close()
     yield "open until interactive", opened
     page = browser.new_page(viewport={"width": 1440, "height": 900})
     page.goto(address)
-    page.wait_for_function("document.getElementById('count').textContent")
+    page.locator("#count:not(:empty)").wait_for(state="attached")
     queries = (
         "model_7",
         "openvino:!pass and cpu:pass",

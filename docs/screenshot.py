@@ -40,7 +40,7 @@ def main() -> int:
             color_scheme="dark" if args.dark else "light",
         )
         page.goto(args.page.absolute().as_uri() + args.view)
-        page.wait_for_function("document.getElementById('count').textContent")
+        page.locator("#count:not(:empty)").wait_for(state="attached")
         page.screenshot(path=args.to)
         browser.close()
     print(args.to)

@@ -47,7 +47,7 @@ def open_page(browser: Any, tmp_path: Path) -> Iterator[Open]:
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(path.as_uri())
-        page.wait_for_function("document.getElementById('count').textContent")
+        page.locator("#count:not(:empty)").wait_for(state="attached")
         return page
 
     yield open_page
@@ -101,9 +101,8 @@ def test_each_common_filter_is_one_that_the_page_knows(open_page: Open) -> None:
     page = open_page(*MODELS, *APIS)
     for chip in page.locator(".chips a").all():
         chip.click()
-        page.wait_for_function("location.hash !== 'x'")
+        chip.and_(page.locator("[aria-current=true]")).wait_for()
         assert page.inner_text("#hint") == ""
-        assert chip.get_attribute("aria-current") == "true"
 
 
 def test_the_drawer_of_an_operation(open_page: Open) -> None:

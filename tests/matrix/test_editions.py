@@ -128,7 +128,7 @@ def test_a_regression_between_releases_is_named_on_the_page(browser: Any, result
     assert main(["render", "--by", "transformers", "--matrix-dir", str(results.parent)]) == 0
     page = browser.new_page()
     page.goto((results.parent / "by-transformers.html").as_uri())
-    page.wait_for_function("document.getElementById('count').textContent")
+    page.locator("#count:not(:empty)").wait_for(state="attached")
     heads = page.locator("#matrix thead th").all_inner_texts()
     assert [head.split(" \u2195")[0] for head in heads[1:]] == [
         "cpu fp32 transformers 5.9.0", "cpu fp32 transformers 5.23.0"

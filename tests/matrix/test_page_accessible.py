@@ -33,9 +33,7 @@ def test_axe_finds_no_fault(browser: Any, address: str, scheme: str, width: int)
     found = []
     for view in VIEWS:
         visit(page, address + view)
-        page.wait_for_function(
-            "!document.querySelector('dialog[open]') || document.querySelector('#copy')"
-        )
+        page.locator("body:not(:has(dialog[open])), body:has(#copy)").wait_for(state="attached")
         page.evaluate(axe.read_text(encoding="utf-8"))
         violations = page.evaluate("axe.run().then((found) => found.violations)")
         found += [(view, each["id"], each["nodes"][0]["html"]) for each in violations]

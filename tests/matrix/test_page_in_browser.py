@@ -56,7 +56,7 @@ def page(browser: Any, address: str) -> Iterator[Any]:
 
 def wait_until_ready(page: Any) -> None:
     """Wait for the page's script to have read the facts."""
-    page.wait_for_function("document.getElementById('count').textContent")
+    page.locator("#count:not(:empty)").wait_for(state="attached")
 
 
 def shown(page: Any) -> list[str]:
@@ -124,7 +124,7 @@ def test_the_drawer_and_its_command(page: Any) -> None:
     page.get_by_role("dialog", name="bert").get_by_text("Traceback x").wait_for()
     page.keyboard.press("Escape")
     page.get_by_role("dialog").wait_for(state="hidden")
-    page.wait_for_function("!location.hash.includes('cell')")
+    page.wait_for_url(lambda address: "cell" not in address)
 
 
 def test_the_keyboard_alone_is_enough(page: Any) -> None:

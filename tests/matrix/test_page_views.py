@@ -96,7 +96,7 @@ def visit(page: Any, address: str) -> None:
     """Open an address, and wait for the page's script."""
     page.goto("about:blank")
     page.goto(address)
-    page.wait_for_function("document.getElementById('count').textContent")
+    page.locator("#count:not(:empty)").wait_for(state="attached")
 
 
 def names(page: Any) -> list[str]:
