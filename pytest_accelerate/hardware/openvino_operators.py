@@ -7,60 +7,17 @@ depends on the operator alone. The graph is compared with the model itself after
 
 from __future__ import annotations
 
-import builtins
 import math
 from collections.abc import Callable, Mapping, Sequence
-from functools import reduce
 from typing import Any
 
 import torch
 
 from pytest_accelerate.hardware.openvino_layout import untraced
-from pytest_accelerate.zoo.answering import Answering
 
 Tensor = torch.Tensor
-_JIT: Any = torch.jit
-_NO_SEED = 2**63 - 25
+NO_SEED = 2**63 - 25
 """What torch's generator has in a trace until the model gives it a seed."""
-
-
-class Substituted(Answering):
-    """Puts what the table has in place of an operator, wherever the model calls it."""
-
-    def __init__(self) -> None:
-        super().__init__(_substituted)
-
-    def __enter__(self) -> Any:
-        """Take also what no mode gets to see."""
-        self._before = {place: vars(place[0])[place[1]] for place in UNSEEN}
-        for place, substitute in UNSEEN.items():
-            setattr(*place, substitute)
-        self._generator = torch.random.fork_rng(devices=[])
-        self._generator.__enter__()
-        torch.manual_seed(_NO_SEED)
-        mode: Any = super()
-        return mode.__enter__()
-
-    def __exit__(self, *exception: Any) -> None:
-        """Put back what was there."""
-        self._generator.__exit__(None, None, None)
-        for place, function in self._before.items():
-            setattr(*place, function)
-        mode: Any = super()
-        mode.__exit__(*exception)
-
-
-def _substituted(func: Any, *args: Any, **kwargs: Any) -> Any:
-    """What the substitute answers, if the table has one for these arguments."""
-    substitute = _substitute_of(func)
-    return NotImplemented if substitute is None else substitute(*args, **kwargs)
-
-
-def _substitute_of(func: Any) -> Callable[..., Any] | None:
-    # torch.nn.functional.unfold, of images, is another operation.
-    if func is torch.Tensor.unfold:
-        return _unfold
-    return SUBSTITUTES.get(getattr(func, "__name__", ""))
 
 
 def _floor_divide(value: Any, divisor: Any) -> Any:
@@ -69,7 +26,7 @@ def _floor_divide(value: Any, divisor: Any) -> Any:
     The former without, the latter with an addition before, which the CPU's plugin fuses with the
     division into arithmetic of float32. A division without a remainder is exact either way.
     """
-    if not _are_whole(value, divisor):
+    if not are_whole(value, divisor):
         return NotImplemented
     return torch.floor_divide(value - torch.remainder(value, divisor), divisor)
 
@@ -80,14 +37,14 @@ def _reflected_floor_divide(divisor: Any, value: Any) -> Any:
 
 def _div(value: Any, divisor: Any, *, rounding_mode: str | None = None, **rest: Any) -> Any:
     """As ``floor_divide``."""
-    if rest or rounding_mode is None or not _are_whole(value, divisor):
+    if rest or rounding_mode is None or not are_whole(value, divisor):
         return NotImplemented
     if rounding_mode == "floor":
         return _floor_divide(value, divisor)
     return torch.floor_divide(value - torch.fmod(value, divisor), divisor)
 
 
-def _are_whole(*values: Any) -> bool:
+def are_whole(*values: Any) -> bool:
     """Whether integers are divided, and not by each other outside of any tensor."""
     return any(isinstance(value, Tensor) for value in values) and all(
         not (value.dtype.is_floating_point or value.dtype.is_complex or value.dtype is torch.bool)
@@ -198,7 +155,7 @@ def _index_put(value: Tensor, indices: Any, values: Tensor, accumulate: bool = F
 
 def _at_least(value: Tensor, other: Any) -> Any:
     """Groups that a sum counts come to be of 32 bits, and the number beside them is of 64."""
-    if not _are_whole(value, other) or isinstance(other, Tensor):
+    if not are_whole(value, other) or isinstance(other, Tensor):
         return NotImplemented
     return torch.ge(value.long(), other)
 
@@ -281,12 +238,12 @@ def _begun_with(given: Any, count: Tensor, rows: Tensor) -> Tensor:
     places = torch.arange(rows.shape[0])
     is_given = (places < count).reshape(-1, *[1] * (rows.dim() - 1))
     if isinstance(given, Tensor) and given.dim() == rows.dim():
-        given = _with_one_more(given, 0.0).index_select(0, torch.minimum(places, count))
+        given = with_one_more(given, 0.0).index_select(0, torch.minimum(places, count))
         given = given.to(rows.dtype)
     return torch.where(is_given, given, rows)
 
 
-def _with_one_more(rows: Tensor, value: float) -> Tensor:
+def with_one_more(rows: Tensor, value: float) -> Tensor:
     """Rows with one behind them, which every place takes that is beyond the last."""
     return torch.cat([rows, rows.new_full((1, *rows.shape[1:]), value)])
 
@@ -352,49 +309,6 @@ def _highest(value: Tensor) -> float:
     return math.inf if value.is_floating_point() else torch.iinfo(value.dtype).max
 
 
-def _pad_sequence(
-    sequences: Any,
-    batch_first: bool = False,
-    padding_value: float = 0.0,
-    padding_side: str = "right",
-) -> Tensor:
-    """No translator. How long each is may hang on the data, and so which is the longest."""
-    lengths = [torch.as_tensor(sequence.shape[0]) for sequence in sequences]
-    longest: Any = reduce(torch.maximum, lengths)
-    places = torch.arange(longest)
-    padded = []
-    for sequence, length in zip(sequences, lengths, strict=True):
-        if padding_side == "right":
-            taken = torch.minimum(places, length)
-        else:
-            missing = longest - length
-            taken = torch.where(places < missing, length, places - missing)
-        padded.append(_with_one_more(sequence, padding_value).index_select(0, taken))
-    return torch.stack(padded, 0 if batch_first else 1)
-
-
-def _extreme_of_sizes(
-    extreme: Callable[..., Any], of_two: Callable[[Tensor, Tensor], Tensor]
-) -> Callable[..., Any]:
-    """``max`` or ``min`` of sizes that hang on the data, as an operation of the graph.
-
-    Python's own compares them as they are while it is traced, and leaves in the trace which of them
-    it took: of images that have other keypoints, superpoint's graph cut all to what the image with
-    the most had been (58 places for 60).
-    """
-
-    def of(*values: Any, **settings: Any) -> Any:
-        if settings or not _JIT.is_tracing():
-            return extreme(*values, **settings)
-        if len(values) == 1:
-            values = tuple(values[0])
-        if not _are_whole(*values) or any(isinstance(v, Tensor) and v.dim() for v in values):
-            return extreme(values)
-        return reduce(of_two, map(torch.as_tensor, values))
-
-    return of
-
-
 def _unfold(value: Tensor, dimension: int, size: int, step: int) -> Tensor:
     """OpenVINO does not know the rank of what its own translation makes."""
     dimension %= value.dim()
@@ -441,28 +355,9 @@ def _randn(*sizes: Any, **settings: Any) -> Any:
     Reformer has the rotations by which it hashes so (``hash_seed``).
     """
     shape = sizes[0] if len(sizes) == 1 and isinstance(sizes[0], Sequence) else sizes
-    if torch.initial_seed() == _NO_SEED or not all(isinstance(size, int) for size in shape):
+    if torch.initial_seed() == NO_SEED or not all(isinstance(size, int) for size in shape):
         return NotImplemented
     return untraced(torch.randn, sizes, settings)
-
-
-class _NoGradient:
-    """What a function with a gradient of its own is given to keep things in for that."""
-
-    def __init__(self, arguments: Sequence[Any]) -> None:
-        self.needs_input_grad = (False,) * len(arguments)
-
-    def save_for_backward(self, *tensors: Tensor) -> None:
-        """Nothing goes backward."""
-
-    mark_dirty = mark_non_differentiable = set_materialize_grads = save_for_backward
-
-
-def _forward_alone(cls: Any, *args: Any, **kwargs: Any) -> Any:
-    """``torch.autograd.Function`` hides from a trace what it does."""
-    if cls.setup_context is not torch.autograd.Function.setup_context:
-        return cls.forward(*args, **kwargs)
-    return cls.forward(_NoGradient(args), *args, **kwargs)
 
 
 def _sort(value: Tensor, dim: int = -1, descending: bool = False, stable: bool = False) -> Any:
@@ -515,11 +410,10 @@ SUBSTITUTES: Mapping[str, Callable[..., Any]] = {
 """Name of a torch function: what stands for it; that answers ``NotImplemented`` where it does not
 apply, and its docstring says why it is needed."""
 
-UNSEEN: Mapping[tuple[Any, str], Any] = {
-    (torch._C._nn, "pad_sequence"): _pad_sequence,
-    (torch.autograd.Function, "apply"): classmethod(_forward_alone),
-    (builtins, "max"): _extreme_of_sizes(max, torch.maximum),
-    (builtins, "min"): _extreme_of_sizes(min, torch.minimum),
-}
-"""Where a function is, and its name: what stands for it. No mode gets to see a function that takes
-a list of tensors past torch's overriding, nor what has a gradient of its own or is Python's."""
+
+def substitute_of(func: Any) -> Callable[..., Any] | None:
+    """What stands for a function of torch, if anything does."""
+    # torch.nn.functional.unfold, of images, is another operation.
+    if func is torch.Tensor.unfold:
+        return _unfold
+    return SUBSTITUTES.get(getattr(func, "__name__", ""))

@@ -32,7 +32,7 @@ from pytest_accelerate.hardware.openvino_calls import (
 from pytest_accelerate.hardware.openvino_conversion import leave_out_unread
 from pytest_accelerate.hardware.openvino_inputs import Preparation
 from pytest_accelerate.hardware.openvino_layout import FixedLayout, traceable, untraced
-from pytest_accelerate.hardware.openvino_operators import Substituted
+from pytest_accelerate.hardware.openvino_substitution import substituted
 from pytest_accelerate.hardware.openvino_tracing import trace
 from pytest_accelerate.hardware.outputs import flatten
 
@@ -153,7 +153,7 @@ class _TracedStep:
         keep(self.module, filled(self._kept, named, KEPT))
         with ExitStack() as stack:
             stack.enter_context(self._layout(named))
-            stack.enter_context(Substituted())
+            stack.enter_context(substituted())
             output = self.module(**given)
         kept = kept_by(self.module)
         outcome = Outcome(

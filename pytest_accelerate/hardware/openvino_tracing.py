@@ -12,7 +12,7 @@ from openvino.frontend.pytorch.ts_decoder import TorchScriptPythonDecoder
 
 from pytest_accelerate.hardware.leaves import filled
 from pytest_accelerate.hardware.openvino_layout import FixedLayout
-from pytest_accelerate.hardware.openvino_operators import Substituted
+from pytest_accelerate.hardware.openvino_substitution import substituted
 from pytest_accelerate.hardware.outputs import flatten
 
 _SIZES_IN_THE_GRAPH = frozenset({"dinov3_vit"})
@@ -54,7 +54,7 @@ class Traceable:
         named = dict(zip(self.names, tensors, strict=True))
         constants = [leaf for name, leaf in flatten(self.inputs).items() if name not in named]
         weights = (*self.model.parameters(), *self.model.buffers())
-        with self._layout(constants, weights), Substituted():
+        with self._layout(constants, weights), substituted():
             outputs = flatten(self.model(**filled(self.inputs, named)))
         # An output that is an input, or another output, would be one port for both.
         return tuple(value.clone() for value in outputs.values())

@@ -100,8 +100,9 @@ def test_each_fault_is_the_verdict_of_its_own_cell(
     faulty: pytest.Pytester, matrix: Matrix, parallel: tuple[str, ...]
 ) -> None:
     """Crash, exit, hang, growth and an unpicklable error are told apart; other cells pass."""
-    args = ("--hardware", NAMES, "--models", "bert,gpt2", "--cell-timeout", "6")
-    result = faulty.runpytest_subprocess(*args, "--cell-memory", "1G", *parallel)
+    args = ("--hardware", NAMES, "--models", "bert,gpt2", "--stages", "none")
+    bounds = ("--cell-timeout", "15", "--cell-memory", "1G")
+    result = faulty.runpytest_subprocess(*args, *bounds, *parallel)
     result.assert_outcomes(passed=2, failed=10)
     verdicts = matrix.verdicts()
     expected = {
@@ -144,8 +145,8 @@ def test_kill_9_of_an_xdist_worker_loses_its_own_cell_alone(
     faulty: pytest.Pytester, matrix: Matrix
 ) -> None:
     """With -n 2 a killed worker takes its hung cell with it; the other cells are all there."""
-    args = ("--hardware", "faulty_hang,faulty_none", "--models", "bert,gpt2", "-n", "2")
-    command = [sys.executable, "-m", "pytest", *args, "--cell-timeout", "20"]
+    args = ("--hardware", "faulty_hang,faulty_none", "--models", "bert,gpt2", "--stages", "none")
+    command = [sys.executable, "-m", "pytest", *args, "--cell-timeout", "20", "-n", "2"]
     with subprocess.Popen(
         command, cwd=faulty.path, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
     ) as controller:
@@ -176,7 +177,8 @@ def hung_processes(folder: Path) -> list[psutil.Process]:
 
 def test_a_killed_run_goes_on_with_resume(faulty: pytest.Pytester, matrix: Matrix) -> None:
     """What was finished before kill -9 is kept, and --resume runs the rest alone."""
-    args = ["--hardware", "faulty_none,faulty_hang", "--models", "bert", "--cell-timeout", "15"]
+    args = ["--hardware", "faulty_none,faulty_hang", "--models", "bert", "--stages", "none"]
+    args += ["--cell-timeout", "15"]
     with subprocess.Popen(
         [sys.executable, "-m", "pytest", *args], cwd=faulty.path, stdout=subprocess.DEVNULL
     ) as killed:

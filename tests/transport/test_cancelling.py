@@ -32,13 +32,6 @@ from tests.transport.hostile import (
 )
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[HostileServer]:
-    """One server for all tests."""
-    with HostileServer() as running:
-        yield running
-
-
 @pytest.fixture(autouse=True)
 def nothing_left() -> Iterator[None]:
     """No thread and no socket of a client is left after a test."""

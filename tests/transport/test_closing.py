@@ -8,7 +8,7 @@ import threading
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
@@ -28,13 +28,6 @@ from tests.transport.hostile import (
     failing,
     piece,
 )
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[HostileServer]:
-    """One server for all tests."""
-    with HostileServer() as running:
-        yield running
 
 
 def make(url: str, **changes: Any) -> OpenAI:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -28,13 +27,6 @@ from tests.transport.hostile import (
 
 LARGE = bytes(range(256)) * 2**14
 """4 MiB."""
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[HostileServer]:
-    """A server for all tests."""
-    with HostileServer() as started:
-        yield started
 
 
 def send(way: str, url: str, operation: str, policy: Policy = FAST, **given: Any) -> Any:

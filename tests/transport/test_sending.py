@@ -41,12 +41,6 @@ class Store(Provider):
         """Get a file."""
 
 
-@pytest.fixture(params=WAYS)
-def way(request: pytest.FixtureRequest) -> str:
-    """From a thread, and from a task."""
-    return str(request.param)
-
-
 @pytest.fixture
 def server() -> Iterator[RecordingServer]:
     """Keeps what is sent, and is content with it."""

@@ -44,6 +44,7 @@ _OWN = tuple(
         "vision",
         "pages",
         "audio",
+        "codecs",
         "multimodal",
         "towers",
         "towers_of_timm",

@@ -8,12 +8,9 @@ from pytest_accelerate.zoo import feeds
 from pytest_accelerate.zoo.generating import Composing, Denoising, Speaking, Translating
 from pytest_accelerate.zoo.inputs import text
 from pytest_accelerate.zoo.inputs.base import Feeding
-from pytest_accelerate.zoo.noise import Sounding
 from pytest_accelerate.zoo.recipe import Feed, Recipe
 from pytest_accelerate.zoo.unheard import Cancels
 
-_UPSAMPLED = Recipe(config={"upsample_groups": 64})
-_VOCODER = Recipe(inputs={"spectrogram": feeds.normal("audio", 2, 20, 80)})
 _SEAMLESS = Recipe(
     around=Translating,
     inputs={
@@ -63,16 +60,11 @@ _LONE_CHANNEL = Recipe(
         "padding_mask": feeds.filling(feeds.mask(2560, 640), audio=(7, 5)),
     }
 )
-# A code stands for sixteen samples: it takes many to hear an LSTM through the choice of them.
-_MANY_CODES = Recipe(config={"upsampling_ratios": (2, 2, 2, 2)})
 
-_MASKED = r"masked_spec_embed"
-_TRAINED_BY_MASKING = "its forward does not hand on which frames to cover: it masks in training"
+MASKED = r"masked_spec_embed"
+TRAINED_BY_MASKING = "its forward does not hand on which frames to cover: it masks in training"
 
 _HIDDEN = Recipe(inputs={"hidden_states": feeds.normal("audio", 2, 64, 160)})
-_DECODER = Recipe(
-    config={"upsample_groups": 64}, inputs={"latents": feeds.normal("audio", 2, 64, 8)}
-)
 _SPECTROGRAM_OF_TOKENS = feeds.filling(feeds.mask(64, 16), audio=(16, 12))
 """64 frames of sound and 48: four of them fill a token of the text."""
 
@@ -184,22 +176,6 @@ _SPEAKING = Recipe(
 # A transducer writes at most so many tokens before it hears on, and begins with a blank.
 _TRANSDUCER = Recipe(config={"max_symbols_per_step": 2}, generation={"decoder_start_token_id": 127})
 
-# Its semantic features and its acoustic ones, a frame for 320 samples, are quantized together.
-_TWO_ENCODERS = Recipe(
-    config={
-        "encoder_hidden_size": 8,
-        "downsampling_ratios": (16, 20),
-        "quantization_dim": 128,
-        "quantization_levels": [16] * 4,
-    },
-    unheard={rf"semantic_encoder\.{_MASKED}": _TRAINED_BY_MASKING},
-    inputs={
-        # As loud as speech is: louder sound saturates the codes, and drowns its meaning.
-        "input_values": feeds.normal("audio", 2, 1, 16 * 320, scale=0.03),
-        "input_features": feeds.normal("audio", 2, 16, 160),
-        "input_features_mask": feeds.mask(16, 2),
-    },
-)
 
 _STREAMING = Recipe(
     config={"sliding_window": 64},
@@ -221,12 +197,6 @@ RECIPES: dict[str, Recipe] = {
             "is_longer": feeds.constant([[True], [False]]),
         },
     ),
-    # Each block of its decoder multiplies differences by ten: four leave few digits of fp32.
-    "dac": Recipe(
-        config={"encoder_hidden_size": 8, "decoder_hidden_size": 64, "downsampling_ratios": [4]}
-    ),
-    # It codes at one of several bandwidths; at a larger one it makes more choices.
-    "encodec": Recipe(inputs={"bandwidth": feeds.constant(6.0)}),
     # Most letters last for no frame at all: it takes many to hear something.
     **dict.fromkeys(
         ("fastspeech2_conformer", "fastspeech2_conformer_with_hifigan"),
@@ -250,26 +220,6 @@ RECIPES: dict[str, Recipe] = {
     "omniasr": _LONE_CHANNEL,
     "omniasr_audio": _LONE_CHANNEL,
     "omniasr_ctc": _LONE_CHANNEL,
-    "univnet": Recipe(
-        inputs={
-            # It makes kernels of its spectrogram, and large ones drive its gates into saturation.
-            "input_features": feeds.normal("audio", 2, 8, 100, scale=0.1),
-            "noise_sequence": feeds.normal("", 2, 8, 64),
-        }
-    ),
-    "vibevoice_acoustic_tokenizer": Recipe(
-        inputs={
-            "input_values": feeds.normal("audio", 2, 1, 6400),
-            "sample": feeds.constant(False),
-        },
-        why="it draws its latents at random unless told not to sample",
-    ),
-    "vibevoice_acoustic_tokenizer_encoder": Recipe(
-        inputs={"hidden_states": feeds.normal("audio", 2, 1, 6400)}
-    ),
-    "vibevoice_acoustic_tokenizer_decoder": Recipe(
-        inputs={"hidden_states": feeds.normal("audio", 2, 64, 2)}
-    ),
     "vits": Recipe(
         # Its durations are whole numbers: of many letters some change, and without noise its flows
         # would have nothing to shape.
@@ -398,23 +348,6 @@ RECIPES: dict[str, Recipe] = {
         prompt={"input_ids": feeds.words(2, 4), "attention_mask": feeds.ones(2, 4)},
     ),
     "voxtral_realtime_text": Recipe(inputs={"t_cond": feeds.normal("delay", 1, 1, 64)}),
-    **dict.fromkeys(("neucodec", "xcodec2"), _TWO_ENCODERS),
-    # Its DAC makes as many frames as its HuBERT: one for 320 samples.
-    **dict.fromkeys(
-        ("xcodec", "higgs_audio_v2_tokenizer"),
-        Recipe(
-            config={
-                "acoustic_model_config": {"downsampling_ratios": [20, 16]},
-                "codebook_size": 1024,
-            },
-            inputs={"input_values": feeds.normal("audio", 2, 1, 12 * 320, scale=0.03)},
-            unheard={
-                rf"semantic_model\.{_MASKED}": _TRAINED_BY_MASKING,
-                r"(decoder_semantic|fc1)\..*": "it decodes sound, and meaning in training alone",
-            },
-        ),
-    ),
-    **dict.fromkeys(("wavtokenizer", "wavtokenizer_encoder"), _MANY_CODES),
     "wav2vec2-conformer": Recipe(
         unheard={r"encoder\.pos_conv_embed\..*": "its encoder makes it and never calls it"}
     ),
@@ -451,8 +384,6 @@ RECIPES: dict[str, Recipe] = {
         },
         instead={"text": "its tokens are sound"},
     ),
-    "fastspeech2_conformer_hifigan": _VOCODER,
-    "speecht5_hifigan": _VOCODER,
     "fun_asr_nano_encoder": Recipe(
         inputs={
             "input_features": feeds.normal("audio", 2, 64, 560),
@@ -493,10 +424,6 @@ RECIPES: dict[str, Recipe] = {
         uncached="MoonshineStreamingDecoder.forward adds its positions to the encoder's output in "
         "place, and so once more at each step",
     ),
-    "mimi": _UPSAMPLED,
-    "mimi_decoder": _DECODER,
-    "pocket_tts_audio_tokenizer": _UPSAMPLED,
-    "pocket_tts_audio_tokenizer_decoder": _DECODER,
     # It codes the sound, by as many codebooks as its decoder reads, and goes on from the codes.
     # 320 samples make a frame; the decoder has a token for each code of the codec, and one more.
     "musicgen": Recipe(
@@ -543,16 +470,6 @@ RECIPES: dict[str, Recipe] = {
         unheard={r"audio_bos_eos_token\.weight": "no code of the library reads it"}
     ).over(_OMNI_ENCODER),
     "qwen3_omni_moe_audio_encoder": _OMNI_ENCODER,
-    "qwen2_5_omni_bigvgan": Recipe(
-        around=Sounding,
-        inputs={"mel_spectrogram": feeds.normal("audio", 2, 80, 16)},
-        # Of six upsamplings the last ones would have two channels and one, and few digits left.
-        config={
-            "upsample_initial_channel": 64,
-            "upsample_rates": (5, 2),
-            "upsample_kernel_sizes": (11, 4),
-        },
-    ),
     "seamless_m4t": _SEAMLESS,
     "seamless_m4t_v2": _SEAMLESS,
     "pocket_tts": Recipe(
@@ -568,7 +485,7 @@ RECIPES: dict[str, Recipe] = {
     "speecht5": Recipe(
         inputs={"input_values": feeds.normal("audio", 2, 2560)},
         model_class="SpeechT5ForSpeechToText",
-        unheard={rf".*\.prenet\.{_MASKED}": _TRAINED_BY_MASKING},
+        unheard={rf".*\.prenet\.{MASKED}": TRAINED_BY_MASKING},
         why="its base model takes what the prenets of its tasks make",
     ),
 }
