@@ -24,7 +24,7 @@ FAST = Policy(
     connect_timeout=1.0,
     read_timeout=1.0,
     write_timeout=1.0,
-    stream_idle_timeout=0.2,
+    stream_idle_timeout=0.5,
     breaker_failures=0,
 )
 """Small times, and nothing that one test could leave to another."""
@@ -67,8 +67,8 @@ def call(
         error = caught
     seconds = time.monotonic() - started
     assert client.shared.slots.active == client.shared.slots.waiting == 0
-    # 0.6 s for a busy machine.
-    assert seconds < policy.deadline + policy.stream_idle_timeout + 0.6
+    # 2 s for a busy machine.
+    assert seconds < policy.deadline + policy.stream_idle_timeout + 2
     return Ended(text, error, seconds, client)
 
 

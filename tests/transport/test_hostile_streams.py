@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import pytest
 
 from pytest_accelerate import errors
@@ -53,7 +51,7 @@ def test_a_stream_is_tried_again_before_its_first_event(
 ) -> None:
     """Before its first event a stream is a call like others."""
     script, kind = EMPTY_STREAMS[case]
-    quick = policy(read_timeout=0.2)
+    quick = policy(read_timeout=0.4)
     url, heard = server.says(script, [STREAM])
     assert call(way, url, stream=True, policy=quick).text == "Hello there"
     assert heard.count == 2
@@ -112,12 +110,12 @@ def test_a_stream_that_has_begun_is_not_tried_again(
 
 def test_silence_is_bounded_by_the_idle_timeout(server: HostileServer, way: str) -> None:
     """The idle timeout alone bounds a stream that has begun: neither deadline nor read timeout."""
-    slow = [part for text in "abcdefgh" for part in (piece(text), 0.12)]
+    slow = [part for text in "abcde" for part in (piece(text), 0.4)]
     url, _ = server.says([HEAD, *slow, DONE])
-    quick = policy(deadline=0.4, read_timeout=0.1, stream_idle_timeout=0.4)
-    ended = call(way, url, stream=True, policy=replace(quick, deadline=0.7))
-    assert ended.text == "abcdefgh"
-    assert ended.seconds > 0.9
+    patient = policy(deadline=1.2, read_timeout=0.3, stream_idle_timeout=2.0)
+    ended = call(way, url, stream=True, policy=patient)
+    assert ended.text == "abcde"
+    assert ended.seconds > 1.5
 
 
 def test_the_first_event_may_come_later_than_the_others(server: HostileServer, way: str) -> None:
@@ -150,10 +148,10 @@ def test_no_stream_where_one_was_asked_for(server: HostileServer, way: str, scri
 def test_bytes_after_the_end_mark(server: HostileServer, way: str) -> None:
     """What follows the end mark is not read, and a server that goes on holds nobody."""
     more: list[bytes | float | End] = [piece("more"), 0.01]
-    url, _ = server.says([STREAM.removesuffix(b"0\r\n\r\n"), *more * 200])
+    url, _ = server.says([STREAM.removesuffix(b"0\r\n\r\n"), *more * 1000])
     ended = call(way, url, stream=True)
     assert ended.text == "Hello there"
-    assert ended.seconds < 1
+    assert ended.seconds < 3
 
 
 def test_a_packed_stream(server: HostileServer, way: str) -> None:
