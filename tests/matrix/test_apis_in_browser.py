@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import wait_until_ready
 from matrix_builders import make_api_result, make_news, make_record, make_result, make_run
 
 from pytest_accelerate.cells import Result, Verdict
@@ -47,7 +48,7 @@ def open_page(browser: Any, tmp_path: Path) -> Iterator[Open]:
         page.on("console", lambda message: complaints.append(message.text))
         page.on("pageerror", lambda error: complaints.append(str(error)))
         page.goto(path.as_uri())
-        page.locator("#count:not(:empty)").wait_for(state="attached")
+        wait_until_ready(page)
         return page
 
     yield open_page

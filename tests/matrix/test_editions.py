@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import wait_until_ready
 from matrix_builders import ENVIRONMENT, make_api_result, make_result, make_run
 
 from pytest_accelerate.cells import ModelCell, Verdict
@@ -128,7 +129,7 @@ def test_a_regression_between_releases_is_named_on_the_page(browser: Any, result
     assert main(["render", "--by", "transformers", "--matrix-dir", str(results.parent)]) == 0
     page = browser.new_page()
     page.goto((results.parent / "by-transformers.html").as_uri())
-    page.locator("#count:not(:empty)").wait_for(state="attached")
+    wait_until_ready(page)
     heads = page.locator("#matrix thead th").all_inner_texts()
     assert [head.split(" \u2195")[0] for head in heads[1:]] == [
         "cpu fp32 transformers 5.9.0", "cpu fp32 transformers 5.23.0"

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import wait_until_ready
 from matrix_builders import make_news, make_record, make_result, make_run
 
 from pytest_accelerate.cells import Verdict
@@ -52,11 +53,6 @@ def page(browser: Any, address: str) -> Iterator[Any]:
     context.close()
     assert complaints == []
     assert requested == {address}
-
-
-def wait_until_ready(page: Any) -> None:
-    """Wait for the page's script to have read the facts."""
-    page.locator("#count:not(:empty)").wait_for(state="attached")
 
 
 def shown(page: Any) -> list[str]:

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from browsing import wait_until_ready
 from matrix_builders import (
     make_api_result,
     make_matrix,
@@ -96,7 +97,7 @@ def visit(page: Any, address: str) -> None:
     """Open an address, and wait for the page's script."""
     page.goto("about:blank")
     page.goto(address)
-    page.locator("#count:not(:empty)").wait_for(state="attached")
+    wait_until_ready(page)
 
 
 def names(page: Any) -> list[str]:
